@@ -1,0 +1,51 @@
+"""Networks and toy models, all real ``nn.Module``s: float64 unless told otherwise."""
+
+from llr.models._build import MODEL_NAMES, ModelName, ModelSizes, build_model, scaled_width
+from llr.models._convolution import (
+    LocallyConnected1D,
+    LocallyConnected2D,
+    NoShareTanhConv1D,
+    NoShareTanhConv2D,
+    SharedTanhConv1D,
+    SharedTanhConv2D,
+)
+from llr.models._factorization import MatrixFactorization, encode_entries
+from llr.models._fully_connected import MLP, Activation, PaperTeacherMLP, TwoLayerTanhMLP
+from llr.models._initialization import InitMethod, initialize
+from llr.models._toy import DiagonalNetwork, DifferenceOfSquares, ToyLinear, ToyNonlinear
+from llr.models._two_layer import (
+    AbstractTwoLayerTanh,
+    TwoLayerStructure,
+    TwoLayerWeights,
+    two_layer_structure,
+)
+
+__all__ = [
+    "MLP",
+    "MODEL_NAMES",
+    "AbstractTwoLayerTanh",
+    "Activation",
+    "DiagonalNetwork",
+    "DifferenceOfSquares",
+    "InitMethod",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "MatrixFactorization",
+    "ModelName",
+    "ModelSizes",
+    "NoShareTanhConv1D",
+    "NoShareTanhConv2D",
+    "PaperTeacherMLP",
+    "SharedTanhConv1D",
+    "SharedTanhConv2D",
+    "ToyLinear",
+    "ToyNonlinear",
+    "TwoLayerStructure",
+    "TwoLayerTanhMLP",
+    "TwoLayerWeights",
+    "build_model",
+    "encode_entries",
+    "initialize",
+    "scaled_width",
+    "two_layer_structure",
+]
