@@ -1,0 +1,50 @@
+# make sweep | test | check — each makes .venv first. Nothing but Python 3.11+ and make is needed.
+PYTHON ?= python3
+VENV   ?= .venv
+CONFIG ?= config.yaml
+ARGS   ?=
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help venv sweep test test-slow lint format type docs bench check clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+venv: $(VENV)/.installed        ## make the environment
+$(VENV)/.installed: requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "llr needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $@"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+sweep: venv      ## run the sweep of config.yaml (CONFIG=..., ARGS="training.lr=0.05")
+	$(BIN)/llr sweep --config $(CONFIG) $(ARGS)
+
+test: venv       ## run the whole test suite
+	$(BIN)/python -m pytest -n auto
+
+lint: venv       ## ruff and import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: venv     ## let ruff format and mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+type: venv       ## basedpyright
+	$(BIN)/basedpyright
+
+docs: venv       ## build the documentation; every warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+
+bench: venv      ## measure every speed claim beside its peers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c requirements.txt
+	$(BIN)/python benchmarks/run.py
+
+check: lint type test docs      ## everything that must hold before a merge
+
+clean:           ## remove build products, never results
+	rm -rf $(VENV) docs/_build docs/gallery .pytest_cache .ruff_cache .hypothesis build

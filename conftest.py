@@ -1,0 +1,30 @@
+"""Run the Python blocks of the README and of the documentation pages as tests."""
+
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.myst import PythonCodeBlockParser
+
+ROOT = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def scratch_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
+    """Documentation examples write into a folder of their own, beside the shipped configs."""
+    import os
+
+    folder = tmp_path_factory.mktemp("docs")
+    for shared in ("config.yaml", "configs", "examples"):
+        (folder / shared).symlink_to(ROOT / shared)
+    before = Path.cwd()
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "docs/*.md"],
+    fixtures=["scratch_folder"],
+).pytest()
