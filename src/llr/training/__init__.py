@@ -3,10 +3,13 @@
 from llr.training._engine import AbstractEngine
 from llr.training._optimizers import Adam, GradientDescent, GradientFlow, Optimizer
 from llr.training._problem import History, Problem, RunResult, Status, log_spaced
+from llr.training._train import ENGINES, EngineName, choose_engine, train, train_batch
 
 __all__ = [
+    "ENGINES",
     "AbstractEngine",
     "Adam",
+    "EngineName",
     "GradientDescent",
     "GradientFlow",
     "History",
@@ -14,5 +17,8 @@ __all__ = [
     "Problem",
     "RunResult",
     "Status",
+    "choose_engine",
     "log_spaced",
+    "train",
+    "train_batch",
 ]

@@ -41,13 +41,13 @@ def keep_threshold(dropout: float) -> int:
 
 
 def dropout_mask(
-    seeds: Tensor, step: int, *, n_samples: int, n_units: int, dropout: float
+    seeds: Tensor, step: int | Tensor, *, n_samples: int, n_units: int, dropout: float
 ) -> Tensor:
     """Inverted-dropout factors, 0 or 1 / (1 - dropout), for one training step.
 
     Args:
         seeds: (R,) int64, one a run.
-        step: number of steps taken so far.
+        step: number of steps taken so far (a scalar int64 tensor where it lives on the device).
         n_samples: number of training rows.
         n_units: number of hidden units (channel-major, as flattened by the models).
         dropout: probability of dropping a unit.

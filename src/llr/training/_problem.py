@@ -36,7 +36,8 @@ class Problem:
         seeds: one integer a run, for dropout, (R,) int64.
 
     Raises:
-        InvalidInputError: if shapes disagree or a sample count lies outside 1..n_max.
+        InvalidInputError: if shapes, dtypes or devices disagree, a sample count lies outside
+            1..n_max, or the model has no parameters.
     """
 
     model: nn.Module
@@ -49,13 +50,17 @@ class Problem:
     seeds: Tensor
 
     def __post_init__(self) -> None:
-        r = self.n_runs
         expected = dict(self.model.named_parameters())
+        if not expected:
+            raise InvalidInputError(
+                f"model must have parameters to train, {type(self.model).__name__} has none."
+            )
         if list(self.params) != list(expected):
             raise InvalidInputError(
                 f"params must be keyed as model.named_parameters(): {list(expected)}, "
                 f"got {list(self.params)}."
             )
+        r = self.n_runs
         for name, value in self.params.items():
             check_shape(f"params[{name!r}]", value.shape, (r, *expected[name].shape))
         for name in ("x_train", "y_train", "x_test", "y_test", "n_train", "seeds"):
@@ -68,6 +73,17 @@ class Problem:
         for part in ("train", "test"):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             check_shape(f"y_{part}", y.shape, (r, x.shape[1], "c"))
+        tensors = (*self.params.values(), self.x_train, self.y_train, self.x_test, self.y_test)
+        if len(kinds := {t.dtype for t in tensors if t.is_floating_point()}) > 1:
+            raise InvalidInputError(
+                f"parameters and data must have one floating dtype, got {sorted(map(str, kinds))}. "
+                "Convert the data with x.to(dtype)."
+            )
+        if len(places := {t.device for t in (*tensors, self.n_train, self.seeds)}) > 1:
+            raise InvalidInputError(
+                f"parameters and data must be on one device, got {sorted(map(str, places))}. "
+                "Move the data with x.to(device)."
+            )
         low, high = int(self.n_train.min()), int(self.n_train.max())
         if low < 1 or high > self.x_train.shape[1]:
             raise InvalidInputError(

@@ -1,0 +1,159 @@
+"""The public entry to training: choose an engine, train."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from llr.errors import InvalidInputError, check_choice, check_positive_int, check_shape
+from llr.training._engine import AbstractEngine
+from llr.training._optimizers import Optimizer
+from llr.training._problem import Problem, RunResult
+from llr.training._torch import TorchEngine
+
+__all__ = ["ENGINES", "EngineName", "choose_engine", "train", "train_batch"]
+
+EngineName = Literal["auto", "flow", "compiled", "torch"]
+
+ENGINES: dict[str, AbstractEngine] = {
+    "torch": TorchEngine(),
+}
+"""Engines by name, an entry a line; ``auto`` takes the first that can."""
+
+
+def choose_engine(problem: Problem, optimizer: Optimizer, engine: EngineName) -> AbstractEngine:
+    """The engine of that name; ``"auto"``: the first of the registry that can train these runs.
+
+    Args:
+        problem: the runs.
+        optimizer: how to train.
+        engine: name.
+
+    Returns:
+        The engine.
+
+    Raises:
+        InvalidInputError: if the name is unknown or the engine cannot train these runs; the
+            message says why.
+    """
+    check_choice("engine", engine, get_args(EngineName))
+    names = list(ENGINES) if engine == "auto" else [engine]
+    reasons: list[str] = []
+    for name in names:
+        reason = ENGINES[name].why_not(problem, optimizer)
+        if reason is None:
+            return ENGINES[name]
+        reasons.append(reason)
+    raise InvalidInputError(" ".join(reasons))
+
+
+def train_batch(
+    problem: Problem,
+    optimizer: Optimizer,
+    *,
+    engine: EngineName = "auto",
+    threads: int | None = None,
+) -> list[RunResult]:
+    """Train independent runs of one architecture, each to its own end.
+
+    Full-batch training of the mean squared error. A run ends with a status, never with an
+    exception, and its result does not depend on the runs beside it.
+
+    Args:
+        problem: the runs; sample sizes are free to differ.
+        optimizer: gradient descent, Adam or gradient flow, with its parameters.
+        engine: ``"auto"``: the flow engine for gradient flow, the compiled one for two-layer tanh
+            networks in float64 on the CPU, the torch one for everything else.
+        threads: most CPU threads to use; None: as many as the process may.
+
+    Returns:
+        One result a run, in order.
+
+    Raises:
+        InvalidInputError: if the engine cannot train these runs; the message says why.
+
+    Example:
+        >>> import torch
+        >>> from llr.models import TwoLayerTanhMLP
+        >>> from llr.training import GradientDescent, Problem
+        >>> model = TwoLayerTanhMLP(1, width=2, generator=torch.Generator().manual_seed(0))
+        >>> x = torch.linspace(-1, 1, 4, dtype=torch.float64).reshape(2, 2, 1)
+        >>> problem = Problem(
+        ...     model=model,
+        ...     params={name: torch.stack([p, p]).detach() for name, p in model.named_parameters()},
+        ...     x_train=x, y_train=x.sin(), n_train=torch.tensor([2, 1]),
+        ...     x_test=x, y_test=x.sin(), seeds=torch.tensor([0, 1]),
+        ... )
+        >>> results = train_batch(problem, GradientDescent(lr=0.1, tol=1e-8))
+        >>> [result.status for result in results]
+        ['converged', 'converged']
+    """
+    if threads is not None:
+        check_positive_int("threads", threads)
+    return choose_engine(problem, optimizer, engine).run(problem, optimizer, threads=threads)
+
+
+def train(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    optimizer: Optimizer,
+    x_test: Tensor | None = None,
+    y_test: Tensor | None = None,
+    engine: EngineName = "auto",
+    seed: int = 0,
+    threads: int | None = None,
+) -> RunResult:
+    """Train one model from its present parameters; the model itself is not changed.
+
+    Args:
+        model: any module from (n, *input_shape) to (n, c).
+        x: training inputs (n, *input_shape), in the dtype of the parameters.
+        y: training outputs (n, c).
+        optimizer: gradient descent, Adam or gradient flow, with its parameters.
+        x_test: test inputs; None: no test MSE (NaN).
+        y_test: test outputs.
+        engine: as in :func:`train_batch`.
+        seed: of dropout.
+        threads: most CPU threads to use; None: as many as the process may.
+
+    Returns:
+        The result; ``result.params`` are the trained parameters, ready for
+        ``model.load_state_dict`` or ``torch.func.functional_call``.
+
+    Raises:
+        InvalidInputError: if shapes or dtypes disagree, or the engine cannot train this.
+
+    Example:
+        >>> import torch
+        >>> from llr.models import PaperTeacherMLP, TwoLayerTanhMLP
+        >>> from llr.training import GradientDescent
+        >>> g = torch.Generator().manual_seed(0)
+        >>> model = TwoLayerTanhMLP(5, width=30, generator=g)
+        >>> x = torch.randn(20, 5, dtype=torch.float64, generator=g)
+        >>> y = PaperTeacherMLP()(x).detach()
+        >>> result = train(model, x, y, optimizer=GradientDescent(tol=1e-3))
+        >>> result.status
+        'converged'
+    """
+    if not isinstance(x, Tensor) or x.dim() < 1 or x.shape[0] < 1:
+        raise InvalidInputError("x must be a tensor with at least one sample (n, *input_shape).")
+    check_shape("y", y.shape, (x.shape[0], "c"))
+    if (x_test is None) != (y_test is None):
+        raise InvalidInputError("x_test and y_test must be given together, got one of them.")
+    if x_test is None or y_test is None:
+        x_test, y_test = x[:0], y[:0]
+    problem = Problem(
+        model=model,
+        params={name: p.detach().unsqueeze(0) for name, p in model.named_parameters()},
+        x_train=x.detach().unsqueeze(0),
+        y_train=y.detach().unsqueeze(0),
+        n_train=torch.tensor([x.shape[0]], device=x.device),
+        x_test=x_test.detach().unsqueeze(0),
+        y_test=y_test.detach().unsqueeze(0),
+        seeds=torch.tensor([seed], device=x.device),
+    )
+    return train_batch(problem, optimizer, engine=engine, threads=threads)[0]
