@@ -1,0 +1,55 @@
+"""YAML text to plain Python values: pure YAML 1.2, nothing but data, duplicate keys refused."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from llr.errors import ConfigError
+
+__all__ = ["parse_yaml", "write_yaml"]
+
+
+def parse_yaml(text: str | bytes, *, source: str) -> object:
+    """The value of one YAML 1.2 document; ``1e-10`` is a number.
+
+    Args:
+        text: the document; bytes are read as UTF-8.
+        source: name of the document, for the message.
+
+    Raises:
+        ConfigError: if the text is not one valid YAML document of plain data.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+
+    try:
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        with (
+            warnings.catch_warnings()
+        ):  # "1e-10" under a %YAML 1.1 directive: a number all the same
+            warnings.simplefilter("ignore")
+            return YAML(typ="safe", pure=True).load(decoded)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = str(error.problem or error.context or "not valid YAML").splitlines()[0]
+        raise ConfigError(f"{source}{where}: not valid YAML: {reason}.") from None
+    except RecursionError:
+        raise ConfigError(f"{source}: not valid YAML: nested too deeply.") from None
+    except Exception as error:  # the parser lets errors of int(), date() and others through
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"{source}: not valid YAML: {reason}.") from None
+
+
+def write_yaml(value: object) -> str:
+    """A plain value as YAML text, keys in their order, lists of scalars on one line."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.width = 100
+    stream = io.StringIO()
+    yaml.dump(value, stream)
+    return stream.getvalue()

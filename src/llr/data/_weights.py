@@ -1,0 +1,276 @@
+"""Weights files (torch ``state_dict``, safetensors, YAML; no pickle) and their networks."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from llr._types import Parameters
+from llr._yaml import parse_yaml
+from llr.errors import InvalidInputError, nearest, quoted_list
+from llr.models import MLP, MatrixFactorization, ModelName, ModelSizes, build_model
+
+__all__ = ["module_from_weights", "read_weights"]
+
+_TORCH = (".pt", ".pth")
+_SAFETENSORS = (".safetensors",)
+_YAML = (".yaml", ".yml")
+
+_SHAPES_HINT = (
+    "hidden.weight and output.weight (two-layer tanh networks; a Sequential's 0.weight and "
+    "2.weight), layers.0.weight, layers.1.weight, ... (deep tanh networks; a single layer: an "
+    "affine function), left and right (a factorised matrix), or matrix"
+)
+
+
+def read_weights(path: str | Path) -> Parameters:
+    """The tensors of a weights file by name, checked, in float64 on the CPU.
+
+    Args:
+        path: ``.pt`` or ``.pth``: a ``state_dict`` saved by ``torch.save`` (read with
+            ``weights_only=True``); ``.safetensors``; ``.yaml`` or ``.yml``: numbers and nested
+            lists under dotted or nested names.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        InvalidInputError: naming the file, and the key where one is at fault: an unknown kind of
+            file, no such file, contents that are no named tensors of finite real numbers.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (*_TORCH, *_SAFETENSORS, *_YAML):
+        raise InvalidInputError(
+            f"{path}: a weights file must end in one of "
+            f"{quoted_list((*_TORCH, *_SAFETENSORS, *_YAML))}, got {suffix!r}."
+        )
+    if not path.is_file():
+        raise InvalidInputError(f"{path}: there is no such weights file.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"{path}: cannot be read: {error.strerror}.") from None
+    if suffix in _YAML:
+        raw = _flatten(parse_yaml(content, source=str(path)), str(path))
+    else:
+        raw = _read_torch(path) if suffix in _TORCH else _read_safetensors(content, path)
+    if not raw:
+        raise InvalidInputError(f"{path}: holds no weights; expected {_SHAPES_HINT}.")
+    return {name: _checked(value, f"{path}: {name}") for name, value in raw.items()}
+
+
+def _read_torch(path: Path) -> Mapping[str, Any]:
+    """A state_dict, without running code from the file."""
+    try:
+        value = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InvalidInputError(
+            f"{path}: must hold tensors only, as torch.save(module.state_dict(), path) writes; it "
+            "holds other Python objects or is damaged, and is not loaded."
+        ) from None
+    except Exception as error:  # damaged archives raise many kinds
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidInputError(f"{path}: not a file written by torch.save: {reason}") from None
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise InvalidInputError(
+            f"{path}: must hold a state_dict, tensors by name, got {type(value).__name__}."
+        )
+    return value
+
+
+def _read_safetensors(content: bytes, path: Path) -> Mapping[str, Any]:
+    """The tensors of a safetensors file."""
+    from safetensors.torch import load
+
+    try:
+        return load(content)
+    except Exception as error:  # SafetensorError and the errors of damaged headers
+        raise InvalidInputError(f"{path}: not a safetensors file: {error}.") from None
+
+
+def _flatten(value: object, source: str, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings to dotted names; lists and numbers are values."""
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(
+            f"{source}: must map names to numbers or nested lists of numbers, got "
+            f"{type(value).__name__}; expected {_SHAPES_HINT}."
+        )
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, Mapping) and len(name) < 200:  # deeper: an alias to itself
+            flat |= _flatten(item, source, f"{name}.")
+        else:
+            flat[name] = item
+    return flat
+
+
+def _checked(value: object, where: str) -> Tensor:
+    """A value of a weights file as a float64 tensor of finite numbers."""
+    if isinstance(value, Tensor):
+        tensor = value
+    else:
+        try:
+            tensor = torch.tensor(value, dtype=torch.float64)
+        except Exception:  # ragged, nested without end, not numbers
+            raise InvalidInputError(
+                f"{where} must be a number or evenly nested lists of numbers."
+            ) from None
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise InvalidInputError(f"{where} must hold real numbers, got {tensor.dtype}.")
+    tensor = tensor.detach().to(dtype=torch.float64, device="cpu")
+    if not bool(torch.isfinite(tensor).all()):
+        raise InvalidInputError(f"{where} must hold finite numbers only.")
+    return tensor
+
+
+def module_from_weights(weights: Mapping[str, Tensor], *, source: str = "weights") -> nn.Module:
+    """The network that named tensors belong to, recognised by its names and shapes.
+
+    Args:
+        weights: tensors by name: ``hidden.weight``, ``output.weight`` and their biases for a
+            two-layer tanh network, fully connected (m, d) or convolutional as in
+            ``llr.models`` (``0.``/``2.`` instead, for an ``nn.Sequential``); ``layers.0.weight``,
+            ``layers.1.weight``, ... for a deep one; ``left`` and ``right`` for a factorised
+            matrix, ``matrix`` for a whole one.
+        source: name of the weights, for messages.
+
+    Returns:
+        A float64 module with these weights.
+
+    Raises:
+        InvalidInputError: naming the key that is missing, unknown, or has a wrong shape.
+
+    Example:
+        >>> weights = {"hidden.weight": torch.ones(3, 5), "output.weight": torch.ones(1, 3)}
+        >>> module_from_weights(weights)(torch.ones(1, 5, dtype=torch.float64)).shape
+        torch.Size([1, 1])
+    """
+    weights = _canonical_names(weights)
+    if "matrix" in weights:
+        weights = _factorised(weights, source)
+    if "left" in weights or "right" in weights:
+        module = _matrix_model(weights, source)
+    elif any(name.startswith("layers.") for name in weights):
+        module = _deep_model(weights, source)
+    else:
+        module = _two_layer_model(weights, source)
+    _check_same_keys(weights, module.state_dict(), source)
+    module.load_state_dict(weights)
+    return module
+
+
+def _canonical_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names of ``Sequential(Linear, Tanh, Linear)`` as those of the two-layer models."""
+    rename = {"0": "hidden", "2": "output"}
+    return {
+        ".".join([rename.get(name.split(".")[0], name.split(".")[0]), *name.split(".")[1:]]): value
+        for name, value in weights.items()
+    }
+
+
+def _take(weights: Mapping[str, Tensor], name: str, n_axes: tuple[int, ...], source: str) -> Tensor:
+    """A tensor that must be there, with one of the given numbers of axes and no empty axis."""
+    if name not in weights:
+        close = nearest(name, weights)
+        hint = f" Did {close!r} mean {name!r}?" if close else ""
+        raise InvalidInputError(
+            f"{source}: {name} is missing among {quoted_list(weights)}; expected {_SHAPES_HINT}."
+            f"{hint}"
+        )
+    tensor = weights[name]
+    if tensor.dim() not in n_axes or 0 in tensor.shape:
+        raise InvalidInputError(
+            f"{source}: {name} must have {' or '.join(str(axes) for axes in n_axes)} axes, none "
+            f"of them empty, got shape {tuple(tensor.shape)}."
+        )
+    return tensor
+
+
+def _factorised(weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """A whole matrix as the product of itself and the identity."""
+    matrix = _take(weights, "matrix", (2,), source)
+    identity = torch.eye(matrix.shape[1], dtype=torch.float64)
+    rest = {name: value for name, value in weights.items() if name != "matrix"}
+    return {"left": matrix, "right": identity, **rest}
+
+
+def _matrix_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
+    """A factorised matrix."""
+    left, right = (_take(weights, name, (2,), source) for name in ("left", "right"))
+    return MatrixFactorization(left.shape[0], right.shape[1], width=left.shape[1])
+
+
+def _deep_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
+    """A fully connected tanh network of the depth that its layers have."""
+    names = [name for name in weights if name.startswith("layers.") and name.endswith(".weight")]
+    layers = [_take(weights, f"layers.{l}.weight", (2,), source) for l in range(max(1, len(names)))]
+    last = len(layers) - 1
+    return MLP(
+        layers[0].shape[1],
+        widths=[layer.shape[0] for layer in layers[:-1]],
+        hidden_bias=any(f"layers.{l}.bias" in weights for l in range(last)),
+        output_bias=f"layers.{last}.bias" in weights,
+    )
+
+
+def _two_layer_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
+    """A two-layer tanh network: which one, the axes of its hidden weight say."""
+    hidden = _take(weights, "hidden.weight", (2, 3, 4, 6), source)
+    output = _take(weights, "output.weight", (2,), source)
+    width, s = hidden.shape[0], hidden.shape[-1]
+    positions = output.shape[1] // width
+    name: ModelName
+    if hidden.dim() == 2:
+        name, d = "mlp", s
+    elif hidden.dim() == 3:
+        name, d = "cnn_shared", positions + s - 1
+    elif hidden.dim() == 6:
+        name, d = "cnn_noshare_2d", hidden.shape[1] + s - 1
+    elif hidden.shape[1] == 1 and hidden.shape[2] == s:
+        name, d = "cnn_shared_2d", math.isqrt(positions) + s - 1
+    else:
+        name, d = "cnn_noshare", hidden.shape[1] + s - 1
+    sizes = ModelSizes(
+        d,
+        width,
+        kernel_size=s,
+        hidden_bias="hidden.bias" in weights,
+        output_bias="output.bias" in weights,
+    )
+    try:
+        return build_model(name, sizes)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"{source}: hidden.weight {tuple(hidden.shape)} and output.weight "
+            f"{tuple(output.shape)} do not make a two-layer tanh network: {error}"
+        ) from None
+
+
+def _check_same_keys(
+    weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str
+) -> None:
+    """Names and shapes must be those of the module."""
+    for name in weights:
+        if name not in expected:
+            close = nearest(name, expected)
+            hint = f" Did you mean {close!r}?" if close else ""
+            raise InvalidInputError(
+                f"{source}: {name} is not a weight of this network; valid are "
+                f"{quoted_list(expected)}.{hint}"
+            )
+    for name, tensor in expected.items():
+        if name not in weights:
+            raise InvalidInputError(f"{source}: {name} is missing.")
+        if weights[name].shape != tensor.shape:
+            raise InvalidInputError(
+                f"{source}: {name} must have shape {tuple(tensor.shape)} beside the other "
+                f"weights, got {tuple(weights[name].shape)}."
+            )
