@@ -1,0 +1,65 @@
+"""What every analysis asks of a table of runs: its columns, its groups, its test errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from llr.errors import InvalidInputError, nearest, quoted_list
+
+GROUP_COLUMNS = ("model", "scale", "width", "init_std")
+"""Columns that tell settings apart: runs that share them differ only in samples and seed."""
+
+
+def check_columns(df: pd.DataFrame, needed: Iterable[str]) -> None:
+    """Raise InvalidInputError unless the table has every needed column and at least one row."""
+    present = [str(name) for name in df.columns]
+    for name in needed:
+        if name not in present:
+            close = nearest(name, present)
+            hint = f" Did you mean {close!r}?" if close else ""
+            raise InvalidInputError(
+                f"The table of runs must have a column {name!r}, got {quoted_list(present)}.{hint}"
+            )
+    if df.empty:
+        raise InvalidInputError("The table of runs must have at least one row, got none.")
+
+
+def group_columns(df: pd.DataFrame, by: Sequence[str] | None) -> list[str]:
+    """The columns to group by: those asked for, or those of GROUP_COLUMNS that the table has."""
+    if by is None:
+        return [name for name in GROUP_COLUMNS if name in df.columns]
+    names = [by] if isinstance(by, str) else list(by)
+    check_columns(df, names)
+    return names
+
+
+def groups(df: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """The settings of a table with their runs: names as they first appear, numbers ascending."""
+    if not by:
+        yield {}, df
+        return
+    keys = [
+        df[name]
+        if pd.api.types.is_numeric_dtype(df[name])
+        else pd.Series(pd.factorize(df[name])[0], index=df.index)
+        for name in by
+    ]
+    for _, runs in df.groupby(keys, sort=True, dropna=False):
+        first = {name: runs[name].iloc[0] for name in by}
+        yield {name: None if pd.isna(value) else value for name, value in first.items()}, runs
+
+
+def errors_of(df: pd.DataFrame, column: str = "test_mse") -> np.ndarray:
+    """The errors of the runs; one that is not finite or not there counts as infinite."""
+    errors = np.asarray(pd.to_numeric(df[column], errors="coerce"), dtype=np.float64)
+    return np.where(np.isfinite(errors), errors, np.inf)
+
+
+def shared_value(df: pd.DataFrame, column: str) -> Any:
+    """The value of a column that all rows share; None where they do not, or it is absent."""
+    values = df[column].dropna().unique() if column in df.columns else []
+    return values[0] if len(values) == 1 else None
