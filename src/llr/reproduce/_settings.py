@@ -1,0 +1,163 @@
+"""A reproduction is data: one YAML file with a base sweep, its variants and the paper's figures."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from llr._yaml import parse_yaml
+from llr.errors import ConfigError, check_choice
+
+__all__ = ["Plan", "Reproduction", "load_reproduction", "plan_sweeps", "slug"]
+
+Overrides = dict[str, Any]
+"""Config values by dotted key, as on the command line: ``{"training.lr": 0.1}``."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OptimizerSettings(_Strict):
+    """One way to train: fixed values, and values to choose among by the mean test error."""
+
+    set: Overrides = Field(default_factory=dict)
+    tune: dict[str, list[Any]] = Field(default_factory=dict)
+
+
+class QuickSettings(_Strict):
+    """What ``--quick`` changes, so that a look takes less than a minute."""
+
+    set: Overrides = Field(default_factory=dict)
+    variants: list[str] | None = None
+    tune: dict[str, list[Any]] = Field(default_factory=dict)
+
+
+class Reproduction(_Strict):
+    """One of the papers' results, or one beyond them, as its YAML file states it.
+
+    Attributes:
+        title: what the figure shows, in a line.
+        source: paper and figure or table.
+        about: the setting and what to expect, in a few sentences.
+        sweep: an ordinary sweep config, or nothing where no training is needed.
+        optimizers: ways to train by name; the first is the default.
+        variants: sets of overrides by name, each a sweep of its own.
+        quick: what a quick look changes.
+        paper: the paper's figures, to compare with.
+    """
+
+    title: str
+    source: str
+    about: str
+    sweep: dict[str, Any] = Field(default_factory=dict)
+    optimizers: dict[str, OptimizerSettings] = Field(default_factory=dict)
+    variants: dict[str, Overrides] = Field(default_factory=dict)
+    quick: QuickSettings = Field(default_factory=QuickSettings)
+    paper: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One sweep of a reproduction.
+
+    Attributes:
+        variant: name of the variant, empty where there is only one.
+        tuned: values under trial by dotted key.
+        overrides: config values by dotted key, on top of the base sweep, later ones winning.
+    """
+
+    variant: str
+    tuned: Overrides = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Name of this sweep's folder."""
+        parts = [self.variant, *(f"{key.split('.')[-1]}-{v}" for key, v in self.tuned.items())]
+        return "-".join(slug(part) for part in parts if part) or "sweep"
+
+
+def slug(text: str) -> str:
+    """A text as a file name: letters, digits, dots and single hyphens."""
+    return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.").lower()
+
+
+def load_reproduction(name: str) -> Reproduction:
+    """The shipped settings of one reproduction.
+
+    Args:
+        name: name of a YAML file among the shipped configs.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ConfigError: if the file does not follow the schema.
+    """
+    source = f"configs/{name}.yaml"
+    text = resources.files("llr").joinpath("configs", f"{name}.yaml").read_text(encoding="utf-8")
+    value = parse_yaml(text, source=source)
+    try:
+        return Reproduction.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{source}: {where}: {first['msg']}.") from None
+
+
+def plan_sweeps(
+    settings: Reproduction,
+    *,
+    optimizer: str | None = None,
+    quick: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+) -> list[Plan]:
+    """The sweeps of a reproduction: every variant with every value under trial.
+
+    Args:
+        settings: the reproduction.
+        optimizer: one of ``settings.optimizers``; None: the first.
+        quick: whether to make it small.
+        overrides: config values by dotted key that win over all others.
+
+    Returns:
+        One plan a sweep; none where the reproduction trains nothing.
+
+    Raises:
+        InvalidInputError: if the reproduction has no such optimizer.
+    """
+    if not settings.sweep:
+        return []
+    training = OptimizerSettings()
+    if settings.optimizers:
+        name = check_choice(
+            "optimizer", optimizer or next(iter(settings.optimizers)), settings.optimizers
+        )
+        training = settings.optimizers[name]
+    small = settings.quick if quick else QuickSettings()
+    tune = {key: small.tune.get(key, values) for key, values in training.tune.items()}
+    names: Sequence[str] = small.variants or list(settings.variants) or [""]
+    return [
+        Plan(
+            variant=variant,
+            tuned=tuned,
+            overrides={
+                **training.set,
+                **settings.variants.get(variant, {}),
+                **small.set,
+                **tuned,
+                **(overrides or {}),
+            },
+        )
+        for variant in names
+        for tuned in (
+            dict(zip(tune, values, strict=True)) for values in itertools.product(*tune.values())
+        )
+    ]

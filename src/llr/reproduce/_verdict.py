@@ -1,0 +1,118 @@
+"""What a reproduction found, beside what the paper or the theory says: words and numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["Comparison", "Verdict"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One number of the paper or the theory beside the measured one.
+
+    Attributes:
+        what: the quantity and the row it belongs to.
+        expected: the number to compare with; None where there is none and the row is a record.
+        source: where that number comes from.
+        measured: what came out; None where it lies outside the measured range.
+        tolerance: largest difference that still counts as agreement.
+    """
+
+    what: str
+    expected: float | None
+    source: str
+    measured: float | None
+    tolerance: float = 0.0
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the two are within the tolerance; None where there is nothing to compare."""
+        if self.expected is None:
+            return None
+        return self.measured is not None and abs(self.measured - self.expected) <= self.tolerance
+
+    def summary(self) -> dict[str, Any]:
+        """One flat row."""
+        return {**asdict(self), "agrees": self.agrees}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The comparisons of one reproduction and what they amount to.
+
+    Attributes:
+        name: name of the reproduction.
+        findings: what came out, in words, with the numbers that matter.
+        comparisons: number by number.
+
+    Example:
+        >>> rank = Comparison("shared", expected=7, source="Theorem 4", measured=7)
+        >>> Verdict("jmlr-table2", "All ranks agree.", (rank,)).line
+        'jmlr-table2: agrees, 1 of 1 figures. All ranks agree.'
+    """
+
+    name: str
+    findings: str
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many comparisons agree, and how many there are."""
+        agreed = [c.agrees for c in self.comparisons if c.agrees is not None]
+        return sum(agreed), len(agreed)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every comparison does."""
+        agreed, total = self.counts
+        return agreed == total
+
+    @property
+    def word(self) -> str:
+        """``agrees``, ``agrees in part`` or ``differs``."""
+        agreed, total = self.counts
+        if agreed == total:
+            return "agrees"
+        return "agrees in part" if agreed else "differs"
+
+    @property
+    def line(self) -> str:
+        """The verdict in a line: word, count, findings."""
+        agreed, total = self.counts
+        return f"{self.name}: {self.word}, {agreed} of {total} figures. {self.findings}"
+
+    def summary(self) -> dict[str, Any]:
+        """One flat row."""
+        agreed, total = self.counts
+        return {
+            "name": self.name,
+            "verdict": self.word,
+            "agreed": agreed,
+            "compared": total,
+            "findings": self.findings,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary and every comparison as plain values."""
+        rows = [comparison.summary() for comparison in self.comparisons]
+        return {**self.summary(), "comparisons": rows}
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON; numbers that are not finite become null."""
+        return json.dumps(_finite(self.to_dict()), indent=2)
+
+
+def _finite(value: Any) -> Any:
+    """The value with numbers that JSON cannot hold replaced by None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_finite(item) for item in value]
+    return value
