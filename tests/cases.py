@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor, nn
@@ -605,7 +605,7 @@ register(
 for _d, _widths in [(3, [3, 2]), (4, [4, 3])]:
     for _hb, _ob in BIASES:
         _sizes = [_d, *_widths, 1]
-        _count = sum(a * b for a, b in zip(_sizes, _sizes[1:], strict=False))
+        _count = sum(a * b for a, b in pairwise(_sizes))
         _count += sum(_widths) * _hb + _ob
         register(
             f"deep-tanh-d{_d}-{'-'.join(map(str, _widths))}-hidden{_hb:d}-output{_ob:d}",
