@@ -1,0 +1,178 @@
+"""Products with the tangent matrix of one batch: rows of J, J V and U^T J.
+
+Two leaves: ``Vectorized`` (all samples at once, by ``torch.func``) and ``Looped`` (one sample at
+a time, by plain autograd), for models whose forward ``torch.func`` cannot transform.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.func import jacrev, jvp, vjp, vmap
+
+from llr._types import Parameters
+from llr.errors import LLRError, UnsupportedModuleError
+from llr.tangent._function import ModelFunction
+from llr.tangent._samples import Samples, batches, map_samples
+
+__all__ = ["AbstractLinearization", "linearize"]
+
+_TRANSFORM_ERRORS = (RuntimeError, NotImplementedError, TypeError, ValueError)
+_MIXING_RTOL = 1e-9  # batched against single evaluation in float64, far above rounding
+
+
+class AbstractLinearization(ABC):
+    """Interface: the derivatives of one model function at one parameter point."""
+
+    def __init__(self, function: ModelFunction) -> None:
+        self.function = function
+
+    @abstractmethod
+    def rows(self, x: Samples) -> Tensor:
+        """J, shape (n * c, M)."""
+
+    @abstractmethod
+    def jvp(self, x: Samples, directions: Tensor) -> Tensor:
+        """J V^T, shape (n * c, k), for directions V (k, M) in parameter space."""
+
+    @abstractmethod
+    def vjp(self, x: Samples, weights: Tensor) -> Tensor:
+        """U^T J, shape (k, M), for weights U (n * c, k) on the rows."""
+
+
+def _join(params: Parameters, lead: int) -> Tensor:
+    """Parameters by name with ``lead`` leading axes, as one tensor with M last."""
+    return torch.cat([value.flatten(lead) for value in params.values()], dim=-1)
+
+
+class Vectorized(AbstractLinearization):
+    """All samples of a batch at once, by ``torch.func``."""
+
+    def rows(self, x: Samples) -> Tensor:
+        return _join(vmap(jacrev(self._one), (None, 0))(self.function.params, x), 2).flatten(0, 1)
+
+    def _one(self, params: Parameters, sample: Samples) -> Tensor:
+        """Outputs (c,) at one sample."""
+        return self.function(params, map_samples(lambda leaf: leaf[None], sample))[0]
+
+    def _batch(self, x: Samples) -> Callable[[Parameters], Tensor]:
+        """The outputs on a batch, flattened in row order, as a function of the parameters."""
+        return lambda params: self.function(params, map_samples(torch.clone, x)).flatten()
+
+    def jvp(self, x: Samples, directions: Tensor) -> Tensor:
+        outputs, theta = self._batch(x), self.function.params
+
+        def along(v: Tensor) -> Tensor:
+            return jvp(outputs, (theta,), (self.function.split(v),))[1]
+
+        try:
+            return vmap(along, out_dims=1)(directions)
+        except _TRANSFORM_ERRORS as error:
+            if isinstance(error, LLRError):
+                raise
+            return self._jvp_by_reverse(x, directions)
+
+    def _jvp_by_reverse(self, x: Samples, directions: Tensor) -> Tensor:
+        """J V^T where an operation lacks forward mode: differentiate u -> J^T u, which is linear."""
+        outputs, pull_back = vjp(self._batch(x), self.function.params)
+
+        def gradient(u: Tensor) -> Parameters:
+            return pull_back(u)[0]
+
+        _, push = vjp(gradient, torch.zeros_like(outputs))
+        return vmap(lambda v: push(self.function.split(v))[0], out_dims=1)(directions)
+
+    def vjp(self, x: Samples, weights: Tensor) -> Tensor:
+        _, pull_back = vjp(self._batch(x), self.function.params)
+        return _join(vmap(pull_back, in_dims=1)(weights)[0], 1)
+
+
+class Looped(AbstractLinearization):
+    """One sample at a time, by plain autograd: works wherever ``backward`` does."""
+
+    def _outputs(self, sample: Samples) -> tuple[Tensor, list[Tensor]]:
+        """Outputs (c,) at a batch of one, and the leaves that they depend on."""
+        leaves = {n: v.detach().requires_grad_() for n, v in self.function.params.items()}
+        with torch.enable_grad():
+            out = self.function(leaves, map_samples(torch.clone, sample))[0]
+        return out, list(leaves.values())
+
+    @staticmethod
+    def _gradient(out: Tensor, leaves: list[Tensor], weight: Tensor) -> Tensor:
+        """sum_o weight_o d out_o / d theta, shape (M,)."""
+        if not out.requires_grad:
+            return torch.cat([torch.zeros_like(leaf).flatten() for leaf in leaves])
+        parts = torch.autograd.grad(
+            out, leaves, weight, retain_graph=True, materialize_grads=True
+        )
+        return torch.cat([part.flatten() for part in parts])
+
+    def rows(self, x: Samples) -> Tensor:
+        rows = []
+        for sample in batches(x, 1):
+            out, leaves = self._outputs(sample)
+            for unit in torch.eye(len(out), dtype=out.dtype, device=out.device):
+                rows.append(self._gradient(out, leaves, unit))
+        return torch.stack(rows)
+
+    def jvp(self, x: Samples, directions: Tensor) -> Tensor:
+        return self.rows(x) @ directions.T
+
+    def vjp(self, x: Samples, weights: Tensor) -> Tensor:
+        total = weights.new_zeros(weights.shape[1], self.function.n_params)
+        start = 0
+        for sample in batches(x, 1):
+            out, leaves = self._outputs(sample)
+            part = weights[start : start + len(out)]
+            for k, weight in enumerate(part.T):
+                total[k] += self._gradient(out, leaves, weight)
+            start += len(out)
+        return total
+
+
+def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
+    """The derivatives of a function at its parameters, in the way that works for it.
+
+    Tries the first two samples. A model that ``torch.func`` cannot transform (a branch that
+    depends on data, in-place work on unbatched tensors) is differentiated sample by sample, and a
+    warning says so.
+
+    Raises:
+        UnsupportedModuleError: if the model is random, or mixes the samples of a batch.
+    """
+    two = map_samples(lambda leaf: leaf[:2].clone(), x)
+    fast, slow = Vectorized(function), Looped(function)
+    with torch.no_grad():
+        single = torch.cat([function(function.params, part) for part in batches(two, 1)])
+    try:
+        fast.rows(two)
+    except _TRANSFORM_ERRORS as error:
+        if isinstance(error, LLRError):
+            raise
+        if "random" in str(error) and "vmap" in str(error):
+            raise UnsupportedModuleError(
+                "f(x) must not be random, but the model draws random numbers in its forward. "
+                "Call model.eval() first, or remove the draw."
+            ) from error
+        slow.rows(two)  # what autograd cannot do either is the model's own error
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        warnings.warn(
+            "The model is differentiated one sample at a time, which is slow, because torch.func "
+            f"cannot transform its forward: {reason}.",
+            stacklevel=4,
+        )
+        return slow
+    with torch.no_grad():
+        together = function(function.params, map_samples(torch.clone, two))
+    scale = single.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
+    if not bool(((together - single).abs() <= _MIXING_RTOL * scale).all()):
+        raise UnsupportedModuleError(
+            "f(x) must depend on x alone, but the outputs at two samples differ when they are "
+            "computed together and one by one: the model mixes the samples of a batch, or is "
+            "random. Call model.eval() first, or take out what normalises over the batch."
+        )
+    return fast

@@ -1,0 +1,71 @@
+"""How much memory there is, and how many rows of J fit into a share of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from llr.errors import InvalidInputError
+from llr.tangent._function import ModelFunction
+from llr.tangent._samples import Samples, map_samples
+
+__all__ = ["FLOAT64_BYTES", "memory_budget", "sample_bytes"]
+
+FLOAT64_BYTES = 8
+SHARE_OF_FREE_MEMORY = 0.5
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def _available_bytes() -> int:
+    """Memory of this machine that a new allocation can have, within its control group."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
+    except (OSError, StopIteration, ValueError):
+        try:
+            free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        except (AttributeError, ValueError, OSError):
+            free = 4 * 2**30
+    try:
+        limit = int((_CGROUP / "memory.max").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+    except (OSError, ValueError):  # no control group, or one without a limit ("max")
+        return free
+    return max(0, min(free, limit - used))
+
+
+def memory_budget(max_memory: float | None, device: torch.device) -> int:
+    """Bytes that a computation may use: the caller's number, or half of what is free."""
+    if max_memory is not None:
+        if isinstance(max_memory, bool) or not max_memory > 0:
+            raise InvalidInputError(
+                f"max_memory must be a number of bytes above 0, got {max_memory!r}; "
+                "1 GiB is 2**30."
+            )
+        return int(max_memory)
+    if device.type == "cuda":
+        return int(SHARE_OF_FREE_MEMORY * torch.cuda.mem_get_info(device)[0])
+    return int(SHARE_OF_FREE_MEMORY * _available_bytes())
+
+
+def sample_bytes(function: ModelFunction, x: Samples) -> int:
+    """Bytes that one sample's forward pass keeps for the backward pass, parameters excluded."""
+    own = {value.data_ptr() for value in function.params.values()}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage().data_ptr() not in own:
+            kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    leaves = {name: value.detach().requires_grad_() for name, value in function.params.items()}
+    one = map_samples(lambda leaf: leaf[:1].clone(), x)
+    with (
+        torch.enable_grad(),
+        torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
+    ):
+        function(leaves, one)
+    return max(sum(kept.values()), FLOAT64_BYTES)
