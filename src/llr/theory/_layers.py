@@ -1,0 +1,122 @@
+"""Fully connected networks of any depth, read off their modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from llr.models import MLP, two_layer_structure
+
+__all__ = ["ODD", "VALUE_AT_ZERO", "FullyConnected", "read_fully_connected"]
+
+VALUE_AT_ZERO = {
+    "tanh": 0.0,
+    "sigmoid": 0.5,
+    "relu": 0.0,
+    "gelu": 0.0,
+    "softplus": 0.6931471805599453,
+    "erf": 0.0,
+    "sin": 0.0,
+    "identity": 0.0,
+}
+"""Activations by name, with their value at zero."""
+
+ODD = frozenset({"tanh", "erf", "sin", "identity"})
+"""Activations with sigma(-z) = -sigma(z)."""
+
+_MODULES: dict[type[nn.Module], str] = {
+    nn.Tanh: "tanh",
+    nn.Sigmoid: "sigmoid",
+    nn.ReLU: "relu",
+    nn.GELU: "gelu",
+    nn.Softplus: "softplus",
+    nn.Identity: "identity",
+}
+
+
+@dataclass(frozen=True)
+class FullyConnected:
+    """Layers of a fully connected network.
+
+    Attributes:
+        sizes: d, m_1..m_{L-1}, c.
+        weights: names of the weights of layers 1..L.
+        biases: names of their biases, None for layers without.
+        activation: name of the activation of the hidden layers.
+        detail: the activation's options, where it is a module.
+    """
+
+    sizes: tuple[int, ...]
+    weights: tuple[str, ...]
+    biases: tuple[str | None, ...]
+    activation: str
+    detail: str = ""
+
+    @property
+    def depth(self) -> int:
+        """L."""
+        return len(self.weights)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """m_1..m_{L-1}."""
+        return self.sizes[1:-1]
+
+    @property
+    def bias_pattern(self) -> tuple[bool, ...]:
+        """Which layers have a bias."""
+        return tuple(name is not None for name in self.biases)
+
+
+def read_fully_connected(model: nn.Module) -> FullyConnected | None:
+    """The layers of a fully connected network, or None for any other module.
+
+    Recognised are ``MLP``, the fully connected two-layer classes, and ``nn.Sequential`` of
+    ``nn.Linear`` layers with one and the same activation between them.
+    """
+    structure = two_layer_structure(model)
+    if structure is not None and structure.positions == 1:
+        if structure.window_size < structure.input_size:
+            return None
+        names = structure.names
+        return FullyConnected(
+            sizes=(structure.input_size, structure.channels, 1),
+            weights=(names.kernels, names.output),
+            biases=(names.kernel_bias, names.output_bias),
+            activation="tanh",
+        )
+    if type(model) is MLP:
+        return _from_linears(
+            [f"layers.{l}" for l in range(len(model.layers))], list(model.layers), model.activation
+        )
+    if type(model) is not nn.Sequential or len(model) % 2 == 0:
+        return None
+    activations = list(model)[1::2]
+    if any(type(module) not in _MODULES for module in activations):
+        return None
+    if len({repr(module) for module in activations}) > 1:
+        return None
+    name = _MODULES[type(activations[0])] if activations else "identity"
+    detail = repr(activations[0]) if name in ("gelu", "softplus") else ""
+    prefixes = [str(l) for l in range(0, len(model), 2)]
+    return _from_linears(prefixes, list(model)[::2], name, detail)
+
+
+def _from_linears(
+    prefixes: list[str], layers: list[nn.Module], activation: str, detail: str = ""
+) -> FullyConnected | None:
+    """The network made of these linear layers."""
+    linears = [layer for layer in layers if type(layer) is nn.Linear]
+    if len(linears) < len(layers):
+        return None
+    return FullyConnected(
+        sizes=(linears[0].in_features, *(layer.out_features for layer in linears)),
+        weights=tuple(f"{prefix}.weight" for prefix in prefixes),
+        biases=tuple(
+            f"{prefix}.bias" if layer.bias is not None else None
+            for prefix, layer in zip(prefixes, linears, strict=True)
+        ),
+        activation=activation,
+        detail=detail,
+    )
