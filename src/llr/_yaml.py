@@ -43,13 +43,19 @@ def parse_yaml(text: str | bytes, *, source: str) -> object:
 
 
 def write_yaml(value: object) -> str:
-    """A plain value as YAML text, keys in their order, lists of scalars on one line."""
+    """A plain value as YAML text: keys in their order, one a line; lists on one line."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedSeq
 
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
-    yaml.sort_base_mapping_type_on_output = False
-    yaml.width = 100
+    def styled(item: object) -> object:
+        if isinstance(item, dict):
+            return {key: styled(entry) for key, entry in item.items()}
+        if isinstance(item, list):
+            in_line = CommentedSeq(item)
+            in_line.fa.set_flow_style()
+            return in_line
+        return item
+
     stream = io.StringIO()
-    yaml.dump(value, stream)
+    YAML(pure=True).dump(styled(value), stream)
     return stream.getvalue()

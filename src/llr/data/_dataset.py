@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from llr.data._inputs import (
     sample_normal,
 )
 from llr.errors import InvalidInputError, check_number
+from llr.models import encode_entries
 from llr.seeds import generator
 
 __all__ = ["Dataset", "make_dataset"]
@@ -62,6 +64,7 @@ def make_dataset(
     noise_std: float = 0.0,
     low: float = -1.0,
     high: float = 1.0,
+    entries: Sequence[tuple[int, int]] | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Training and test samples y = f*(x) of a target.
@@ -81,6 +84,8 @@ def make_dataset(
         noise_std: standard deviation of normal noise on the training values, >= 0.
         low: lower end of uniform inputs and grids.
         high: upper end.
+        entries: (row, column) of the entries to train on, counted from 0, the first n of them
+            taken; None: random ones.
         seed: of all streams.
 
     Returns:
@@ -103,7 +108,7 @@ def make_dataset(
         )
     train, test = generator(seed, "train"), generator(seed, "test")
     if distribution == "entries":
-        x_train, x_test = _entries(shape, n_train, n_test, train)
+        x_train, x_test = _entries(shape, n_train, n_test, entries, train)
     else:
         x_train, x_test = (
             sample_inputs(distribution, n, input_shape=shape, generator=stream, low=low, high=high)
@@ -120,9 +125,13 @@ def make_dataset(
 
 
 def _entries(
-    shape: tuple[int, ...], n_train: int, n_test: int | None, stream: torch.Generator
+    shape: tuple[int, ...],
+    n_train: int,
+    n_test: int | None,
+    entries: Sequence[tuple[int, int]] | None,
+    stream: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Random entries of a square matrix to train on, all entries to test on."""
+    """Entries of a square matrix to train on, all entries to test on."""
     if len(shape) != 1 or shape[0] % 2:
         raise InvalidInputError(f"entries need inputs of shape (2 d,), got {shape}.")
     d = shape[0] // 2
@@ -130,4 +139,13 @@ def _entries(
         raise InvalidInputError(
             f"n_test must be {d * d}, all entries of a {d} x {d} matrix, got {n_test}."
         )
-    return sample_entries(n_train, n_rows=d, n_columns=d, generator=stream), all_entries(d, d)
+    if entries is None:
+        x_train = sample_entries(n_train, n_rows=d, n_columns=d, generator=stream)
+    elif n_train > len(entries):
+        raise InvalidInputError(
+            f"n_train must be at most {len(entries)}, the number of entries given, got {n_train}."
+        )
+    else:
+        rows, columns = torch.tensor(entries[:n_train]).unbind(dim=1)
+        x_train = encode_entries(rows, columns, n_rows=d, n_columns=d)
+    return x_train, all_entries(d, d)

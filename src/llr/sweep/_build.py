@@ -1,0 +1,94 @@
+"""From specs to the tensors that an engine trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from llr.data import Dataset, make_dataset
+from llr.errors import InvalidInputError
+from llr.models import initialize
+from llr.seeds import derive_seed, generator
+from llr.sweep._spec import RunSpec
+from llr.training import Optimizer, Problem
+
+__all__ = ["build_dataset", "build_problem", "optimizer_of"]
+
+
+def optimizer_of(spec: RunSpec) -> Optimizer:
+    """How to train a run."""
+    return spec.optimizer
+
+
+def build_dataset(spec: RunSpec, target: nn.Module | None = None) -> Dataset:
+    """The samples of a run.
+
+    Args:
+        spec: the run.
+        target: its target, where it is built already.
+
+    Returns:
+        Training and test samples, float64, on the CPU.
+    """
+    return make_dataset(
+        spec.target.build() if target is None else target,
+        distribution=spec.distribution,
+        n_train=spec.sample_size,
+        n_test=spec.test_size,
+        input_shape=spec.input_shape,
+        noise_std=spec.noise_std,
+        low=-1.0 if spec.low is None else spec.low,
+        high=1.0 if spec.high is None else spec.high,
+        entries=spec.entries,
+        seed=spec.seed,
+    )
+
+
+def build_problem(specs: Sequence[RunSpec]) -> Problem:
+    """Runs of one architecture as one problem; a run's numbers do not depend on the others.
+
+    Args:
+        specs: at least one; same architecture and test size, all else free to differ.
+
+    Returns:
+        The problem, in the order of the specs, float64, on the CPU.
+
+    Raises:
+        InvalidInputError: if architectures differ, or a target's file has changed.
+
+    Example:
+        >>> from llr.sweep import parse_config, single_run
+        >>> problem = build_problem([single_run(parse_config({}))])
+        >>> problem.n_runs, problem.x_train.shape
+        (1, torch.Size([1, 20, 5]))
+    """
+    if not specs or len({spec.architecture for spec in specs}) > 1:
+        raise InvalidInputError(
+            "specs must be one or more runs of one architecture and test size, got "
+            f"{len({spec.architecture for spec in specs})} architectures; group them by "
+            "batch_key."
+        )
+    targets = {spec.target: None for spec in specs}
+    built = {target: target.build() for target in targets}
+    model = specs[0].build_model()
+    return Problem.stack([_one_run(spec, model, built[spec.target]) for spec in specs])
+
+
+def _one_run(spec: RunSpec, model: nn.Module, target: nn.Module) -> Problem:
+    """A problem of one run; the model is drawn anew."""
+    std = 0.0 if spec.init_std is None else spec.init_std
+    stream = generator(spec.seed, "init", spec.model)
+    initialize(model, method=spec.init_method, std=std, generator=stream)
+    data = build_dataset(spec, target)
+    return Problem(
+        model=model,
+        params={name: p.detach().clone()[None] for name, p in model.named_parameters()},
+        x_train=data.x_train[None],
+        y_train=data.y_train[None],
+        n_train=torch.tensor([spec.sample_size]),
+        x_test=data.x_test[None],
+        y_test=data.y_test[None],
+        seeds=torch.tensor([derive_seed(spec.seed, "dropout")]),
+    )
