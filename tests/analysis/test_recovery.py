@@ -80,6 +80,15 @@ def test_a_diverged_run_is_a_run_that_did_not_recover():
     assert recovery_curve(runs).loc[0, ["n_runs", "n_recovered"]].tolist() == [4, 1]
 
 
+def test_a_run_that_was_not_trained_for_an_error_is_no_run():
+    runs = pd.DataFrame(
+        {"sample_size": 5, "test_mse": [1e-9, None], "status": ["converged", "error"]}
+    )
+    assert recovery_curve(runs).loc[0, ["n_runs", "n_recovered"]].tolist() == [1, 1]
+    with pytest.raises(InvalidInputError, match="only errors"):
+        recovery_curve(runs.iloc[1:])
+
+
 def test_settings_keep_the_order_of_the_models_and_sort_the_scales(runs):
     settings = recovery_curve(runs)[["model", "scale"]].drop_duplicates()
     assert settings.values.tolist() == [

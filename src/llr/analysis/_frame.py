@@ -28,6 +28,17 @@ def check_columns(df: pd.DataFrame, needed: Iterable[str]) -> None:
         raise InvalidInputError("The table of runs must have at least one row, got none.")
 
 
+def trained(df: pd.DataFrame, needed: Iterable[str]) -> pd.DataFrame:
+    """The runs that were trained, with their columns checked; an error is no run, it is rerun."""
+    check_columns(df, needed)
+    runs = df.loc[df["status"] != "error"] if "status" in df.columns else df
+    if runs.empty:
+        raise InvalidInputError(
+            "The table of runs must have at least one run that was trained, got only errors."
+        )
+    return runs
+
+
 def group_columns(df: pd.DataFrame, by: Sequence[str] | None) -> list[str]:
     """The columns to group by: those asked for, or those of GROUP_COLUMNS that the table has."""
     if by is None:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from llr.analysis._frame import check_columns, errors_of, group_columns, groups
+from llr._constants import RECOVERY_THRESHOLD
+from llr.analysis._frame import errors_of, group_columns, groups, trained
 from llr.errors import InvalidInputError, check_number
 
 __all__ = ["recovery_curve", "wilson_interval"]
@@ -59,13 +60,14 @@ def wilson_interval(
 def recovery_curve(
     df: pd.DataFrame,
     *,
-    threshold: float = 1e-3,
+    threshold: float = RECOVERY_THRESHOLD,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """The share of runs that recover the target, for each setting and sample size.
 
-    A run recovers if its test MSE is below the threshold; one that diverged does not.
+    A run recovers if its test MSE is below the threshold; one that diverged does not, and one
+    whose status is ``error`` was not trained and is left out.
 
     Args:
         df: one row a run, with columns ``sample_size``, ``test_mse`` and those of ``by``.
@@ -86,7 +88,7 @@ def recovery_curve(
         [0.5, 1.0]
     """
     check_number("threshold", threshold, above=0.0)
-    check_columns(df, ["sample_size", "test_mse"])
+    df = trained(df, ["sample_size", "test_mse"])
     names = group_columns(df, by)
     rows = []
     for setting, runs in groups(df, names):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from llr.analysis._frame import check_columns, errors_of, group_columns, groups, shared_value
+from llr._constants import RECOVERY_THRESHOLD
+from llr.analysis._frame import errors_of, group_columns, groups, shared_value, trained
 from llr.analysis._recovery import recovery_curve
 from llr.analysis._transition import TransitionMethod, transition
 
@@ -18,14 +19,15 @@ __all__ = ["summary_table", "transition_table"]
 def summary_table(
     df: pd.DataFrame,
     *,
-    threshold: float = 1e-3,
+    threshold: float = RECOVERY_THRESHOLD,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Means, medians, spreads and recovered shares, for each setting and sample size.
 
     A run that diverged counts as infinitely wrong: it makes the mean infinite and stands at the
-    far end of the median. ``n_diverged`` counts such runs.
+    far end of the median. ``n_diverged`` counts such runs. One whose status is ``error`` was not
+    trained and is left out.
 
     Args:
         df: one row a run, with columns ``sample_size``, ``test_mse`` and those of ``by``; where
@@ -49,6 +51,7 @@ def summary_table(
         >>> print(round(row["mean"], 5), round(row["geometric_mean"], 5))
         0.00505 0.001
     """
+    df = trained(df, ["sample_size", "test_mse"])
     curve = recovery_curve(df, threshold=threshold, by=by, confidence=confidence)
     rows = [
         _centres(runs)
@@ -61,7 +64,7 @@ def summary_table(
 def transition_table(
     df: pd.DataFrame,
     *,
-    threshold: float = 1e-3,
+    threshold: float = RECOVERY_THRESHOLD,
     method: TransitionMethod = "isotonic",
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
@@ -89,7 +92,7 @@ def transition_table(
     Raises:
         InvalidInputError: if a column is missing, the table empty or an option wrong.
     """
-    check_columns(df, ["sample_size", "seed", "test_mse"])
+    df = trained(df, ["sample_size", "seed", "test_mse"])
     names = group_columns(df, by)
     rows = []
     for setting, runs in groups(df, names):

@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from llr.analysis._frame import GROUP_COLUMNS, check_columns, errors_of
+from llr._constants import RECOVERY_THRESHOLD
+from llr.analysis._frame import GROUP_COLUMNS, errors_of, trained
 from llr.errors import InvalidInputError, check_choice, check_number, check_positive_int
 
 __all__ = ["Transition", "TransitionMethod", "transition"]
@@ -88,7 +89,7 @@ class Transition:
 def transition(
     df: pd.DataFrame,
     *,
-    threshold: float = 1e-3,
+    threshold: float = RECOVERY_THRESHOLD,
     method: TransitionMethod = "isotonic",
     confidence: float = 0.95,
     n_bootstrap: int = 1000,
@@ -97,7 +98,8 @@ def transition(
     r"""The first sample size at which a setting recovers its target.
 
     A run recovers if its test MSE is below the threshold; a run that diverged counts as
-    infinitely wrong. With :math:`k_n` of the :math:`m_n` runs at n samples recovered:
+    infinitely wrong, one whose status is ``error`` is left out. With :math:`k_n` of the
+    :math:`m_n` runs at n samples recovered:
 
     - ``"isotonic"``: first measured n where the isotonic regression of :math:`k_n / m_n`, weighted
       by :math:`m_n`, reaches 1/2. Equivalently, the cut that leaves the fewest runs on the wrong
@@ -145,7 +147,7 @@ def transition(
     check_number("confidence", confidence, above=0.0, below=1.0)
     check_positive_int("n_bootstrap", n_bootstrap, minimum=0)
     first = _METHODS[check_choice("method", method, get_args(TransitionMethod))]
-    check_columns(df, ["sample_size", "seed", "test_mse"])
+    df = trained(df, ["sample_size", "seed", "test_mse"])
     for name in GROUP_COLUMNS:
         if name in df.columns and (found := df[name].unique()).size > 1:
             raise InvalidInputError(

@@ -1,0 +1,83 @@
+"""Figure: losses along training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from llr.errors import InvalidInputError
+from llr.report._names import architecture_name
+from llr.report._style import GREY, decade_limits, panel_axes, plain, style
+
+__all__ = ["plot_loss_curves"]
+
+History = Mapping[str, Sequence[float | None]]
+
+
+@style()
+def plot_loss_curves(
+    df: pd.DataFrame,
+    histories: Mapping[str, History],
+    *,
+    time_label: str = "steps",
+    figure: Figure | None = None,
+) -> Figure:
+    """Draw the losses along runs: test MSE solid, training MSE dotted, a panel an architecture.
+
+    Args:
+        df: the runs to draw, with columns ``id``, ``model``, ``sample_size``.
+        histories: for each id, ``at``, ``train_mse`` and ``test_mse``; runs without one are
+            left out.
+        time_label: what ``at`` counts.
+        figure: to draw into, such as ``plt.figure()`` for a window; None: a new one without.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInputError: if no run has a history.
+    """
+    shown = df.loc[df["id"].isin(list(histories))]
+    models = list(shown["model"].unique())
+    if not models:
+        raise InvalidInputError(
+            "At least one of the runs must have a history, got none. Keep the losses of the runs."
+        )
+    drawn, axes = panel_axes(figure, len(models), xlabel=time_label, ylabel="MSE")
+    losses = [_losses(histories[run]) for run in shown["id"]]
+    limits = decade_limits(np.concatenate([v for _, *both in losses for v in both]))
+    for ax, model in zip(axes, models, strict=True):
+        runs = shown.loc[shown["model"] == model].sort_values("sample_size")
+        colours = colormaps["viridis"](np.linspace(0.0, 0.85, len(runs)))
+        for (run, n), colour in zip(runs[["id", "sample_size"]].to_numpy(), colours, strict=True):
+            at, train, test = _losses(histories[run])
+            ax.plot(at, test, color=colour, label=f"n = {n:g}")
+            ax.plot(at, train, color=colour, ls=(0, (1, 1.2)), lw=0.9)
+        ax.set(xscale="log", yscale="log", ylim=limits)
+        ax.set_title(plain(architecture_name(model)), loc="left")
+    entries = [ax.get_legend_handles_labels()[1] for ax in axes]
+    for ax, labels in zip(axes, entries, strict=True):
+        if ax is axes[0] or labels != entries[0]:
+            ax.legend(loc="lower left", handlelength=1.2, labelspacing=0.2)
+    key = [
+        Line2D([], [], color=GREY, label="test"),
+        Line2D([], [], color=GREY, ls=(0, (1, 1.2)), lw=0.9, label="train"),
+    ]
+    drawn.legend(handles=key, loc="outside upper right", ncols=2)
+    return drawn
+
+
+def _losses(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Moments, training and test losses; what a logarithmic axis cannot show is NaN."""
+    at, train, test = (
+        np.array([math.nan if v is None else v for v in history[name]], dtype=np.float64)
+        for name in ("at", "train_mse", "test_mse")
+    )
+    at, train, test = (np.where(np.isfinite(v) & (v > 0), v, np.nan) for v in (at, train, test))
+    return at, train, test

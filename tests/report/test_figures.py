@@ -1,0 +1,193 @@
+"""Figures: what stands where, and that nothing but the figure changes."""
+
+import math
+import re
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from llr.analysis import condensation
+from llr.errors import InvalidInputError
+from llr.report import (
+    plot_condensation,
+    plot_heat_map,
+    plot_loss_curves,
+    plot_test_error,
+    save_figure,
+)
+from llr.report._heat_map import boundary
+
+PLOTS = [plot_test_error, plot_heat_map]
+
+
+def texts(figure):
+    """Every text of a figure."""
+    return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+
+
+def hard_cases(runs):
+    """Tables that break careless drawing."""
+    mlp = runs.model == "mlp"
+    return {
+        "all diverged": runs.assign(test_mse=math.nan),
+        "all zero": runs.assign(test_mse=0.0),
+        "some zero, some infinite": runs.assign(
+            test_mse=np.where(mlp, 0.0, np.where(runs.seed == 1, math.inf, runs.test_mse))
+        ),
+        "one run": runs.iloc[:1],
+        "missing cells": runs[~(mlp & (runs.sample_size == 20))],
+        "one sample size": runs[runs.sample_size == 20],
+        "tiny and huge": runs.assign(test_mse=np.where(mlp, 1e-320, 1e300)),
+        "no theory": runs.drop(columns="optimistic_sample_size"),
+        "theory beyond": runs.assign(optimistic_sample_size=1000),
+        "no model": runs[mlp].drop(columns="model"),
+        "eight architectures": pd.concat(
+            [runs[mlp].assign(model=f"architecture number {i} $x_") for i in range(8)]
+        ),
+        "many settings": pd.concat([runs[mlp].assign(scale=i, width=3 * i) for i in range(1, 31)]),
+    }
+
+
+CASES = [
+    "all diverged", "all zero", "some zero, some infinite", "one run", "missing cells",
+    "one sample size", "tiny and huge", "no theory", "theory beyond", "no model",
+    "eight architectures", "many settings",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("plot", PLOTS)
+def test_hard_tables_are_drawn_without_a_warning(plot, case, seed_runs, tmp_path):
+    runs = hard_cases(seed_runs)[case]
+    figure = plot(runs)
+    figure.savefig(tmp_path / "figure.png", dpi=40)
+    width, height = figure.get_size_inches()
+    assert 2 < width < 8
+    assert 1 < height < 60
+
+
+def test_the_dashed_line_stands_at_the_optimistic_sample_size(paper_runs):
+    for ax in plot_test_error(paper_runs).axes:
+        dashed = [line for line in ax.lines if line.is_dashed()]
+        assert [line.get_xdata()[0] for line in dashed] == [21, 15, 7]
+
+
+def test_the_dashed_line_of_the_heat_map_stands_before_the_first_sufficient_column(seed_runs):
+    sizes = np.array([5.0, 10, 20, 50, 100, 200])
+    assert boundary(sizes, 20) == 1.5
+    assert boundary(sizes, 21) == 2.5
+    assert boundary(sizes, 3) == -0.5
+    assert boundary(sizes, 201) is None
+    assert boundary(sizes, None) is None
+    ax = plot_heat_map(seed_runs).axes[0]
+    dashed = [line for line in ax.lines if line.is_dashed()]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in dashed] == [
+        (2.5, -0.5),
+        (1.5, 0.5),
+        (0.5, 1.5),
+    ]
+
+
+def test_cells_have_the_colour_of_their_error(seed_runs):
+    runs = seed_runs[seed_runs.seed == 0].assign(test_mse=lambda t: 10.0 ** -(t.sample_size / 20))
+    pixels = plot_heat_map(runs).axes[0].images[0].get_array()
+    for j, n in enumerate([5, 10, 20, 50, 100, 200]):
+        share = min(max(1 - n / 20 / 6, 0), 1)
+        np.testing.assert_allclose(pixels[0, j], mpl.colormaps["viridis"](share))
+
+
+def test_few_cells_hold_their_number_and_a_cross_where_a_run_diverged(seed_runs):
+    runs = seed_runs.copy()
+    runs.loc[(runs.model == "mlp") & (runs.sample_size == 5), "test_mse"] = math.inf
+    written = [text.get_text() for text in plot_heat_map(runs).axes[0].texts]
+    assert len(written) == 18
+    assert written[0] == "\N{MULTIPLICATION SIGN}"
+    assert written[-1] == "1e-8"
+
+
+def test_errors_that_a_logarithmic_axis_cannot_show_are_hollow_triangles(seed_runs):
+    runs = seed_runs[(seed_runs.model == "mlp") & (seed_runs.seed == 0)].assign(
+        test_mse=[0.5, math.nan, 1e-3, 1e-5, 0.0, 0.0]
+    )
+    ax = plot_test_error(runs).axes[0]
+    bottom, top = ax.get_ylim()
+    triangles = {line.get_marker(): line for line in ax.lines if line.get_mfc() == "white"}
+    assert triangles["^"].get_xydata().tolist() == [[10, top]]
+    assert triangles["v"].get_xydata().tolist() == [[100, bottom], [200, bottom]]
+
+
+def test_names_are_shown_as_they_are(seed_runs):
+    runs = seed_runs.assign(model="a$b_c$ <script>")
+    for plot in PLOTS:
+        assert any(r"a\$b_c\$ <script>" in text for text in texts(plot(runs)))
+
+
+def test_all_text_is_readable_at_seven_centimetres(seed_runs, paper_runs):
+    for figure in (plot_test_error(seed_runs), plot_heat_map(seed_runs), plot_heat_map(paper_runs)):
+        shrink = (7 / 2.54) / figure.get_size_inches()[0]
+        sizes = [t.get_fontsize() for t in figure.findobj(mpl.text.Text) if t.get_text()]
+        assert min(sizes) * shrink > 5
+
+
+def test_too_many_settings_show_an_even_choice_and_say_so(seed_runs):
+    figure = plot_test_error(hard_cases(seed_runs)["many settings"])
+    assert len(figure.axes) <= 24
+    assert any(re.search(r"\d+ of 30 settings", text) for text in texts(figure))
+
+
+def test_loss_curves_show_every_run_with_a_history(seed_runs):
+    runs = seed_runs[seed_runs.seed == 0]
+    history = {"at": [0, 1, 10], "train_mse": [1.0, 0.1, None], "test_mse": [1.0, 0.2, 0.0]}
+    figure = plot_loss_curves(runs, dict.fromkeys(runs.id[:12], history))
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Fully connected", "CNN, unshared"]
+    assert [len(ax.lines) for ax in figure.axes] == [12, 12]
+    with pytest.raises(InvalidInputError, match="have a history, got none"):
+        plot_loss_curves(runs, {})
+
+
+def test_the_condensation_figure_frames_every_cluster():
+    figure = plot_condensation(condensation([[1.0, 0], [2, 0], [1, 0.01], [0, 1], [0, 2]]))
+    ax = figure.axes[0]
+    assert ax.get_title(loc="left") == "5 neurons in 2 clusters"
+    assert [line.get_xdata().max() for line in ax.lines] == [2.5, 4.5]
+    assert not plot_condensation(condensation([[0.0, 0.0]])).axes[0].images
+
+
+def test_a_saved_figure_is_a_png_and_an_svg_the_same_every_time(seed_runs, tmp_path):
+    first = [path.read_bytes() for path in save_figure(plot_heat_map(seed_runs), tmp_path / "a.b")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.b.png", "a.b.svg"]
+    again = [path.read_bytes() for path in save_figure(plot_heat_map(seed_runs), tmp_path / "a.b")]
+    assert first == again
+    assert first[0].startswith(b"\x89PNG")
+    assert b"</svg>" in first[1]
+
+
+def test_the_users_settings_neither_change_nor_matter(seed_runs):
+    with mpl.rc_context({"font.size": 30, "axes.spines.top": True}):
+        before = dict(mpl.rcParams)
+        figure = plot_test_error(seed_runs)
+        assert dict(mpl.rcParams) == before
+        assert figure.axes[0].xaxis.label.get_fontsize() == 8
+        assert not figure.axes[0].spines["top"].get_visible()
+
+
+def test_a_figure_of_the_users_own_is_drawn_into(seed_runs):
+    mine = mpl.figure.Figure()
+    assert plot_heat_map(seed_runs, figure=mine) is mine
+    assert mine.axes
+
+
+def test_limits_that_are_no_scale_are_refused(seed_runs):
+    with pytest.raises(InvalidInputError, match="positive and ascending"):
+        plot_heat_map(seed_runs, limits=(0.0, 1.0))
+
+
+def test_drawing_needs_no_window_and_no_torch():
+    heavy = {"matplotlib.pyplot", "torch", "plotly"}
+    code = f"import sys, llr.report; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
