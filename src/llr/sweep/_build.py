@@ -64,14 +64,13 @@ def build_problem(specs: Sequence[RunSpec]) -> Problem:
         >>> problem.n_runs, problem.x_train.shape
         (1, torch.Size([1, 20, 5]))
     """
-    if not specs or len({spec.architecture for spec in specs}) > 1:
+    shapes = {(*spec.architecture, spec.test_size) for spec in specs}
+    if len(shapes) != 1:
         raise InvalidInputError(
             "specs must be one or more runs of one architecture and test size, got "
-            f"{len({spec.architecture for spec in specs})} architectures; group them by "
-            "batch_key."
+            f"{len(shapes)} of them; group the runs by batch_key."
         )
-    targets = {spec.target: None for spec in specs}
-    built = {target: target.build() for target in targets}
+    built = {target: target.build() for target in {spec.target for spec in specs}}
     model = specs[0].build_model()
     return Problem.stack([_one_run(spec, model, built[spec.target]) for spec in specs])
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -179,9 +179,14 @@ class RunSpec:
         """Shape of one input."""
         return input_shape(self.model, self.input_dim)
 
+    @cached_property
+    def n_parameters(self) -> int:
+        """M, the number of parameters."""
+        return _count_parameters(*self.architecture)
+
     @property
     def architecture(self) -> tuple[Any, ...]:
-        """What runs must share to be stacked into one problem."""
+        """The model with its sizes."""
         return (
             self.model,
             self.input_dim,
@@ -190,25 +195,43 @@ class RunSpec:
             self.depth,
             self.hidden_bias,
             self.output_bias,
-            self.test_size,
         )
 
     @property
     def batch_key(self) -> tuple[Any, ...]:
-        """What runs must share to be trained together: architecture and optimizer."""
-        return (*self.architecture, self.optimizer)
+        """What runs must share to be trained together: architecture, test size, optimizer."""
+        return (*self.architecture, self.test_size, self.optimizer)
 
     def build_model(self) -> nn.Module:
         """The architecture, with parameter values that mean nothing."""
-        sizes = {
-            name: getattr(self, name)
-            for name in ("kernel_size", "depth", "hidden_bias", "output_bias")
-            if getattr(self, name) is not None
-        }
-        width = 1 if self.width is None else self.width
-        return build_model(
-            self.model, ModelSizes(self.input_dim, width, **sizes), generator=torch.Generator()
-        )
+        return _build_model(*self.architecture)
+
+
+def _build_model(
+    model: ModelName,
+    input_dim: int,
+    width: int | None,
+    kernel_size: int | None,
+    depth: int | None,
+    hidden_bias: bool | None,
+    output_bias: bool | None,
+) -> nn.Module:
+    """A model; sizes that it lacks are None."""
+    options = {
+        "kernel_size": kernel_size,
+        "depth": depth,
+        "hidden_bias": hidden_bias,
+        "output_bias": output_bias,
+    }
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    sizes = ModelSizes(input_dim, 1 if width is None else width, **given)
+    return build_model(model, sizes, generator=torch.Generator())
+
+
+@cache
+def _count_parameters(*architecture: Any) -> int:
+    """Number of parameters of a model, which the runs of a grid share."""
+    return sum(parameter.numel() for parameter in _build_model(*architecture).parameters())
 
 
 def file_digest(path: str | None) -> str:
