@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from llr._types import Parameters
 from llr.data import Dataset, make_dataset
 from llr.errors import InvalidInputError
 from llr.models import initialize
@@ -72,18 +73,37 @@ def build_problem(specs: Sequence[RunSpec]) -> Problem:
         )
     built = {target: target.build() for target in {spec.target for spec in specs}}
     model = specs[0].build_model()
-    return Problem.stack([_one_run(spec, model, built[spec.target]) for spec in specs])
+    starts = {
+        target: _least_rank_point(model, built[target])
+        for target in {spec.target for spec in specs if spec.init_method == "near_target"}
+    }
+    return Problem.stack(
+        [_one_run(spec, model, built[spec.target], starts.get(spec.target)) for spec in specs]
+    )
 
 
-def _one_run(spec: RunSpec, model: nn.Module, target: nn.Module) -> Problem:
-    """A problem of one run; the model is drawn anew."""
+def _least_rank_point(model: nn.Module, target: nn.Module) -> Parameters:
+    """The target's parameters of least model rank."""
+    from llr.theory import optimistic_sample_size
+
+    return optimistic_sample_size(model, target).witness
+
+
+def _one_run(
+    spec: RunSpec, model: nn.Module, target: nn.Module, start: Parameters | None
+) -> Problem:
+    """A problem of one run; the model is drawn anew, around the start where there is one."""
     std = 0.0 if spec.init_std is None else spec.init_std
     stream = generator(spec.seed, "init", spec.model)
-    initialize(model, method=spec.init_method, std=std, generator=stream)
+    method = "default" if spec.init_method == "default" else "normal"
+    initialize(model, method=method, std=std, generator=stream)
+    params = {name: p.detach().clone()[None] for name, p in model.named_parameters()}
+    if spec.init_method == "near_target" and start is not None:
+        params = {name: start[name] + draw for name, draw in params.items()}
     data = build_dataset(spec, target)
     return Problem(
         model=model,
-        params={name: p.detach().clone()[None] for name, p in model.named_parameters()},
+        params=params,
         x_train=data.x_train[None],
         y_train=data.y_train[None],
         n_train=torch.tensor([spec.sample_size]),

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from llr._yaml import write_yaml
 from llr.data import RANDOM_TARGET_MODELS, TARGET_NAMES, RandomTargetModel, TargetName
-from llr.models import MODEL_NAMES, InitMethod, ModelName
+from llr.models import MODEL_NAMES, ModelName
 from llr.sweep._contradictions import contradictions
 from llr.sweep._fields import Choice, Flag, Integer, ListOf, Number, SeedList, Text
 from llr.sweep._names import (
@@ -18,6 +18,7 @@ from llr.sweep._names import (
     SEED_ARCHITECTURES,
     WIDTHLESS,
     DistributionName,
+    InitName,
     OptimizerName,
     input_shape,
 )
@@ -161,6 +162,8 @@ class TrainingConfig(_Section):
     """Flow time at which to stop; gradient_flow only, default 1e8."""
     rtol: Annotated[float, Number(above=0, below=1)] | None = None
     """Relative tolerance of a solver step; gradient_flow only, default 1e-3."""
+    atol: Positive | None = None
+    """Absolute tolerance of a solver step; gradient_flow only, default: from the initial size."""
 
     def build(self) -> Optimizer:
         """The optimizer with its parameters."""
@@ -176,10 +179,11 @@ class TrainingConfig(_Section):
 class InitConfig(_Section):
     """How parameters are drawn."""
 
-    method: Annotated[InitMethod, Choice(get_args(InitMethod))] = "normal"
-    """Every parameter from N(0, std^2), or PyTorch's default for each layer."""
+    method: Annotated[InitName, Choice(get_args(InitName))] = "normal"
+    """Every parameter from N(0, std^2); PyTorch's default for each layer; or near_target: the
+    target's parameters of least model rank, plus N(0, std^2) on every one."""
     std: NonNegative | None = None
-    """Standard deviation of the normal initialisation, default 1e-10."""
+    """Standard deviation of the normal draws, default 1e-10 (near_target: 1e-4)."""
 
 
 class SweepConfig(_Section):
@@ -285,8 +289,8 @@ class Config(_Section):
         training = self.training
         defaults = {field.name: field.default for field in fields(OPTIMIZERS[training.optimizer])}
         training.fill(**{name: defaults[name] for name in training.parameters()})
-        if self.init.method == "normal":
-            self.init.fill(std=1e-10)
+        if self.init.method != "default":
+            self.init.fill(std=1e-4 if self.init.method == "near_target" else 1e-10)
             self.sweep.fill(init_stds=(self.init.std,))
 
     @property

@@ -251,7 +251,7 @@ def _target_keys(config: Config) -> Iterator[str]:
 def _training(config: Config) -> Iterator[str]:
     """Parameters that the optimizer has."""
     training = config.training
-    for key in ("lr", "dropout", "max_time", "rtol"):
+    for key in ("lr", "dropout", "max_time", "rtol", "atol"):
         value = getattr(training, key)
         if value is not None and key not in training.parameters():
             yield (
@@ -271,7 +271,7 @@ def _training(config: Config) -> Iterator[str]:
 
 def _initialisation(config: Config) -> Iterator[str]:
     """Standard deviations only where they are used."""
-    if config.init.method == "normal":
+    if config.init.method != "default":
         return
     for key, value in (("init.std", config.init.std), ("sweep.init_stds", config.sweep.init_stds)):
         if value is not None:

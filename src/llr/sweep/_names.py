@@ -15,6 +15,7 @@ __all__ = [
     "SEED_ARCHITECTURES",
     "WIDTHLESS",
     "DistributionName",
+    "InitName",
     "OptimizerName",
     "input_shape",
     "input_size",
@@ -22,6 +23,7 @@ __all__ = [
 
 OptimizerName = Literal["sgd", "adam", "gradient_flow"]
 DistributionName = Literal["normal", "uniform", "grid", "entries"]
+InitName = Literal["normal", "default", "near_target"]
 
 OPTIMIZERS: dict[OptimizerName, type[Optimizer]] = {
     "sgd": GradientDescent,

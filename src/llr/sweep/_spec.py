@@ -15,8 +15,8 @@ from torch import nn
 
 from llr.data import RandomTargetModel, TargetName, make_target
 from llr.errors import InvalidInputError
-from llr.models import InitMethod, ModelName, ModelSizes, build_model
-from llr.sweep._names import OPTIMIZERS, DistributionName, input_shape
+from llr.models import ModelName, ModelSizes, build_model
+from llr.sweep._names import OPTIMIZERS, DistributionName, InitName, input_shape
 from llr.training import Optimizer
 
 __all__ = ["SPEC_VERSION", "RunSpec", "TargetSpec", "file_digest"]
@@ -97,7 +97,7 @@ class RunSpec:
         target: the target function.
         noise_std: standard deviation of the label noise.
         init_method: how parameters are drawn.
-        init_std: standard deviation of the normal initialisation.
+        init_std: standard deviation of the normal draws of the initialisation.
         optimizer: how to train.
         seed: of training inputs, test inputs, noise, initialisation and dropout.
         scale: the papers' N where the width came from one; no part of the identity.
@@ -124,7 +124,7 @@ class RunSpec:
     entries: tuple[tuple[int, int], ...] | None
     target: TargetSpec
     noise_std: float
-    init_method: InitMethod
+    init_method: InitName
     init_std: float | None
     optimizer: Optimizer
     seed: int
