@@ -2,20 +2,50 @@
 
 from llr.sweep._build import build_dataset, build_problem, optimizer_of
 from llr.sweep._config import Config
+from llr.sweep._executor import AbstractExecutor, Failure, Outcome
+from llr.sweep._executors import EXECUTORS, make_executor
 from llr.sweep._grid import grid, single_run
+from llr.sweep._in_process import InProcessExecutor
+from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._load import load_config, parse_config
+from llr.sweep._outcome import FailedRun, SweepInterrupted, SweepPlan, SweepResult
+from llr.sweep._processes import ProcessExecutor
+from llr.sweep._results import SCHEMA_VERSION, load_results, read_results
+from llr.sweep._runner import plan_sweep, run_sweep
 from llr.sweep._spec import SPEC_VERSION, RunSpec, TargetSpec
+from llr.sweep._store import AbstractStore, Damage, Entry, FinishedRun
 
 __all__ = [
+    "EXECUTORS",
+    "SCHEMA_VERSION",
     "SPEC_VERSION",
+    "AbstractExecutor",
+    "AbstractStore",
     "Config",
+    "Damage",
+    "Entry",
+    "FailedRun",
+    "Failure",
+    "FinishedRun",
+    "InProcessExecutor",
+    "JsonLinesStore",
+    "Outcome",
+    "ProcessExecutor",
     "RunSpec",
+    "SweepInterrupted",
+    "SweepPlan",
+    "SweepResult",
     "TargetSpec",
     "build_dataset",
     "build_problem",
     "grid",
     "load_config",
+    "load_results",
+    "make_executor",
     "optimizer_of",
     "parse_config",
+    "plan_sweep",
+    "read_results",
+    "run_sweep",
     "single_run",
 ]

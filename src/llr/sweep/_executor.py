@@ -1,0 +1,97 @@
+"""The seam between a sweep and the machines that do its work: one contract, one executor a file."""
+
+from __future__ import annotations
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from llr.errors import LLRError
+
+__all__ = ["AbstractExecutor", "Failure", "Outcome", "sentence"]
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an item has no value.
+
+    Attributes:
+        message: one sentence.
+        details: the traceback, where there is one.
+    """
+
+    message: str
+    details: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """The failure that an exception stands for."""
+        details = "".join(traceback.format_exception(error))
+        return cls(sentence(error), details)
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Item, Value]):
+    """What became of one item: its value, or a failure.
+
+    Attributes:
+        item: what was asked for.
+        value: what the function returned; None if it failed.
+        failure: why it failed; None if it did not.
+    """
+
+    item: Item
+    value: Value | None = None
+    failure: Failure | None = None
+
+
+class AbstractExecutor(ABC):
+    """Applies a function to items, somewhere.
+
+    The contract, which :class:`llr.testing.ExecutorContract` checks:
+
+    - every item gives exactly one outcome, in any order, as soon as it is there;
+    - an exception of the function becomes a failure of its item and of no other;
+    - losing a worker loses no item: the item is tried again, then becomes a failure;
+    - items are taken only as workers become free, so that neither items nor values pile up;
+    - closing the iterator, or an exception in whoever reads it, stops the work and its workers.
+
+    The function and the items must be picklable and importable by name: a worker may be another
+    process, or another machine.
+
+    Attributes:
+        name: as configs call it.
+        workers: how many items are worked on at once.
+        threads: CPU threads that each item may use; None: as many as the process may.
+    """
+
+    name: str
+    workers: int
+    threads: int | None
+
+    @abstractmethod
+    def map(
+        self, function: Callable[[Item], Value], items: Iterable[Item]
+    ) -> Generator[Outcome[Item, Value], None, None]:
+        """Apply ``function`` to every item.
+
+        Args:
+            function: of one item.
+            items: taken one by one.
+
+        Yields:
+            One outcome an item.
+        """
+
+
+def sentence(error: BaseException) -> str:
+    """An exception in one line, its type named unless the message is one of ours."""
+    text = " ".join(str(error).split())
+    if isinstance(error, LLRError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,158 @@
+"""The folder of a sweep: where it is, whose it is, and that only one process writes to it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from llr.errors import ConfigError, StoreError
+from llr.sweep._config import Config
+from llr.sweep._files import disk_errors, written_aside
+from llr.sweep._load import load_config
+from llr.sweep._spec import SPEC_VERSION
+
+__all__ = ["RESULTS_FILE", "check_same_sweep", "claim", "fresh_folder", "locked", "sweep_folder"]
+
+CONFIG_FILE = "config.yaml"
+LOCK_FILE = ".lock"
+HOLDER_FILE = ".lock.json"
+RESULTS_FILE = "results.json"
+
+_STORE_VERSION = 1
+"""Of the layout of a sweep's folder: raised when an older version could not read it."""
+
+_VERSIONS = f"# llr sweep: store {_STORE_VERSION}, identity {SPEC_VERSION}"
+"""First line of a stored config: runs of another identity have other numbers for equal specs."""
+
+_AXES = ("model.type", "model.scale", "model.width", "data.train_size", "init.std")
+"""Single values that stand for an axis of the grid."""
+
+
+def sweep_folder(config: Config) -> Path:
+    """The folder of a config's sweep.
+
+    Raises:
+        ConfigError: if the name would lead out of the output folder, or to a file in it that
+            others use.
+    """
+    name = config.experiment.name
+    if name in ("", ".", "..", RESULTS_FILE) or Path(name).name != name:
+        raise ConfigError(
+            f"experiment.name must be a plain folder name, not {RESULTS_FILE!r}, got {name!r}."
+        )
+    return Path(config.output.dir) / name
+
+
+def fresh_folder(folder: Path) -> Path:
+    """The folder itself if it is not there yet, else the first free of ``-2``, ``-3``, ..."""
+    candidate, number = folder, 1
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only process that writes to a folder, which is created if need be.
+
+    The operating system holds the lock: it is gone when the process is, however that ends.
+
+    Raises:
+        StoreError: if another process has it, or the folder cannot be written.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK_FILE)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise StoreError(
+                f"{folder} must have one sweep at a time, but {_holder(folder)} is writing to "
+                "it. Wait for it to end, or use another experiment.name."
+            ) from None
+    try:
+        with written_aside(folder / HOLDER_FILE) as file:
+            file.write(json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    """Who has the lock, as far as known."""
+    try:
+        holder = json.loads((folder / HOLDER_FILE).read_bytes())
+        return f"process {holder['pid']} on {holder['host']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def check_same_sweep(folder: Path, config: Config) -> None:
+    """Check that a folder's runs belong with those of a config.
+
+    The axes of the grid (``sweep``, and the single values that stand for an axis where ``sweep``
+    has none) are free to change: a run's id tells it apart. All else that is computed must be
+    the same.
+
+    Raises:
+        StoreError: if it is not, with the difference; or if the folder holds something else.
+    """
+    stored_file = folder / CONFIG_FILE
+    if not stored_file.exists():
+        strangers = [path.name for path in folder.glob("[!.]*")] if folder.exists() else []
+        if strangers:
+            raise StoreError(
+                f"{folder} must be empty or hold a sweep, but it has no {CONFIG_FILE} and holds "
+                f"{', '.join(sorted(strangers)[:3])}. Use another experiment.name or output.dir."
+            )
+        return
+    versions = stored_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    try:
+        if versions != _VERSIONS:
+            raise ConfigError(f"its first line must read {_VERSIONS!r}, got {versions[:80]!r}.")
+        stored = load_config(stored_file)
+    except ConfigError as error:
+        raise StoreError(
+            f"{stored_file} must be as this version of llr writes it, but: {error} "
+            "Use --force to start over into a new folder, or another experiment.name."
+        ) from error
+    before, now = _fixed(stored), _fixed(config)
+    if before != now:
+        lines = difflib.unified_diff(before, now, lineterm="", n=0)
+        changes = "\n".join(f"  {line}" for line in lines if line[:3] not in ("---", "+++", "@@ "))
+        raise StoreError(
+            f"{folder} holds a sweep that computes something else (- stored, + asked for):\n"
+            f"{changes}\nUse --force to start over into a new folder (nothing is deleted), or "
+            "another experiment.name. Only the axes of the grid may change in place: models, "
+            "scales, sample sizes, initial stds, seeds."
+        )
+
+
+def claim(folder: Path, config: Config) -> None:
+    """Note in a folder what is computed in it; its runs stay."""
+    with written_aside(folder / CONFIG_FILE) as file:
+        file.write(f"{_VERSIONS}\n{config.to_yaml()}".encode())
+
+
+def _fixed(config: Config) -> list[str]:
+    """What is computed and is no axis of the grid, a sorted line a key."""
+    sections = config.to_dict()
+    computed = {
+        name: sections[name] for name in ("experiment", "data", "model", "training", "init")
+    }
+    lines = {
+        f"{section}.{key}": value
+        for section, keys in computed.items()
+        for key, value in keys.items()
+    }
+    for key in (*_AXES, "experiment.name", "experiment.device"):
+        lines.pop(key, None)
+    return [f"{key}: {json.dumps(value)}" for key, value in sorted(lines.items())]

@@ -1,0 +1,197 @@
+"""Results files: written whole from the store, a line a run, and read back as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from llr.errors import ResultsError
+from llr.sweep._files import written_aside
+from llr.sweep._folder import RESULTS_FILE
+from llr.sweep._json_lines import JsonLinesStore
+from llr.sweep._store import AbstractStore
+from llr.sweep._summary import Setting, SummaryTable, setting_of
+from llr.sweep._task import RECORD_FIELDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SCHEMA_VERSION", "load_results", "read_results", "write_results"]
+
+SCHEMA_VERSION = 1
+"""Of results.json. It grows with every change that an old reader would misread."""
+
+CSV_FILE = "results.csv"
+
+RUN_FIELDS = (*RECORD_FIELDS, "optimistic_sample_size")
+"""Fields of a run in the results, in order: its record, and what the theory says of its setting."""
+
+_NEEDED = (
+    "id",
+    "model",
+    "scale",
+    "width",
+    "sample_size",
+    "seed",
+    "status",
+    "steps",
+    "train_mse",
+    "test_mse",
+    "seconds",
+)
+
+
+def write_results(
+    folder: Path,
+    *,
+    store: AbstractStore,
+    ids: Iterable[str],
+    header: Mapping[str, Any],
+    optimistic: Mapping[Setting, int | None],
+) -> None:
+    """Write ``results.json`` and ``results.csv``; records pass through one by one.
+
+    Args:
+        folder: where.
+        store: the runs.
+        ids: of the stored runs, in the order wanted.
+        header: what stands before the runs: name, config, environment and so on.
+        optimistic: optimistic sample sizes by setting, where known.
+
+    Raises:
+        StoreError: if the files cannot be written; the old ones are then still there.
+    """
+    summary = SummaryTable()
+    with ExitStack() as stack:
+        results = stack.enter_context(written_aside(folder / RESULTS_FILE))
+        table = stack.enter_context(written_aside(folder / CSV_FILE))
+        text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
+        stack.callback(text.detach)
+        rows: csv.DictWriter[str] = csv.DictWriter(text, RUN_FIELDS, lineterminator="\n")
+        rows.writeheader()
+        results.write(b"{\n")
+        for key, value in {"schema_version": SCHEMA_VERSION, **header}.items():
+            results.write(f"{json.dumps(key)}: {_json(value)},\n".encode())
+        runs = _ListWriter(results, "runs")
+        for record in store.records(ids):
+            run = {name: record[name] for name in RECORD_FIELDS}
+            run["optimistic_sample_size"] = optimistic.get(setting_of(record))
+            runs.add(run)
+            rows.writerow(run)
+            summary.add(run)
+        runs.end(",")
+        lines = _ListWriter(results, "summary")
+        for row in summary.rows(optimistic):
+            lines.add(row)
+        lines.end("")
+        results.write(b"}\n")
+
+
+class _ListWriter:
+    """Writes a list of rows, a line each, without holding it."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file = file
+        self._separator = "\n"
+        file.write(f"{json.dumps(name)}: [".encode())
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write one row."""
+        self._file.write(f"{self._separator}{_json(row)}".encode())
+        self._separator = ",\n"
+
+    def end(self, comma: str) -> None:
+        """Close the list."""
+        self._file.write(f"\n]{comma}\n".encode())
+
+
+def _json(value: Any) -> str:
+    """A value on one line; a number that is not finite would be a mistake here."""
+    return json.dumps(value, allow_nan=False)
+
+
+def read_results(path: str | Path) -> dict[str, Any]:
+    """The contents of a results file.
+
+    Args:
+        path: a ``results.json``, or a folder that holds one.
+
+    Returns:
+        The file's fields, as docs/results_schema.md lists them.
+
+    Raises:
+        ResultsError: if there is none, or it does not follow the schema.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / RESULTS_FILE
+    try:
+        results = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise ResultsError(
+            f"{path} must be a results.json or a folder that holds one, but {file} does not "
+            f"exist.{_sweeps_in(file.parent)}"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ResultsError(f"{file} must be readable JSON, but: {error}.") from None
+    version = results.get("schema_version") if isinstance(results, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ResultsError(
+            f"{file} must have schema_version {SCHEMA_VERSION}, got {version!r}. "
+            "Read it with the version of llr that wrote it, or run the sweep again."
+        )
+    runs = results.get("runs")
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise ResultsError(f"{file} must have a list of records under 'runs'.")
+    for number, run in enumerate(runs):
+        missing = [name for name in _NEEDED if name not in run]
+        if missing:
+            raise ResultsError(
+                f"{file} must have {', '.join(missing)} in every record, but run number "
+                f"{number} has {', '.join(map(str, run))}."
+            )
+    return results
+
+
+def load_results(path: str | Path) -> pd.DataFrame:
+    """The runs of a sweep as a table.
+
+    Args:
+        path: a sweep's folder, its ``results.json``, or the output folder (its latest finished
+            sweep). For a sweep that has not written results yet, the runs stored so far.
+
+    Returns:
+        One row a run, columns as in docs/results_schema.md; errors that were not finite are NaN.
+
+    Raises:
+        ResultsError: if there are no results, or they do not follow the schema.
+
+    Example:
+        >>> load_results("no/such/folder")
+        Traceback (most recent call last):
+        ...
+        llr.errors.ResultsError: no/such/folder must be a results.json or a folder that holds ...
+    """
+    import pandas as pd
+
+    folder = Path(path)
+    if (folder / "runs").is_dir() and not (folder / RESULTS_FILE).exists():
+        store = JsonLinesStore(folder)
+        runs = list(store.records(store.entries))
+    else:
+        runs = read_results(path)["runs"]
+    table = pd.DataFrame.from_records(runs, columns=RUN_FIELDS if not runs else None)
+    table = table.drop(columns="chunk", errors="ignore")
+    errors = ["train_mse", "test_mse"]
+    return table.astype(dict.fromkeys(errors, "float64"))
+
+
+def _sweeps_in(folder: Path) -> str:
+    """A hint at the sweeps that a folder does hold."""
+    names = sorted(path.parent.name for path in folder.glob(f"*/{RESULTS_FILE}"))[:5]
+    return f" Sweeps there: {', '.join(names)}." if names else ""

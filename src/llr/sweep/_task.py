@@ -1,0 +1,116 @@
+"""The work of one chunk: specs in, what is to be stored out. It runs wherever the executor is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from llr.sweep._build import build_problem, optimizer_of
+from llr.sweep._chunks import Chunk
+from llr.sweep._spec import RunSpec
+from llr.sweep._store import FinishedRun
+from llr.training import EngineName, RunResult, train_batch
+
+__all__ = ["RECORD_FIELDS", "TrainChunk", "error_record"]
+
+RECORD_FIELDS = (
+    "id",
+    "model",
+    "scale",
+    "width",
+    "sample_size",
+    "init_std",
+    "seed",
+    "status",
+    "steps",
+    "train_mse",
+    "test_mse",
+    "seconds",
+    "time",
+    "init_method",
+    "n_parameters",
+    "engine",
+    "message",
+)
+"""Fields of a run's record in the results, in order; documented in docs/results_schema.md."""
+
+
+@dataclass(frozen=True)
+class TrainChunk:
+    """Trains a chunk: a function with its settings, in a form that travels.
+
+    Attributes:
+        engine: as in ``train_batch``.
+        device: where to train.
+        threads: CPU threads to use; None: as many as the process may.
+        keep_parameters: whether final parameters are wanted.
+    """
+
+    engine: EngineName
+    device: str
+    threads: int | None
+    keep_parameters: bool
+
+    def __call__(self, chunk: Chunk) -> list[FinishedRun]:
+        """Train all runs of the chunk; return those that are wanted."""
+        problem = build_problem(chunk.specs)
+        if self.device != "cpu":
+            problem = problem.to(self.device)
+        results = train_batch(
+            problem, optimizer_of(chunk.specs[0]), engine=self.engine, threads=self.threads
+        )
+        return [
+            self._finished(spec, result, chunk)
+            for spec, result in zip(chunk.specs, results, strict=True)
+            if spec.id in chunk.wanted
+        ]
+
+    def _finished(self, spec: RunSpec, result: RunResult, chunk: Chunk) -> FinishedRun:
+        """What is kept of one run."""
+        history = result.history.to_dict()
+        record = {**_described(spec, chunk), **result.summary()}
+        return FinishedRun(
+            record=_row(record, chunk.digest),
+            history={name: [_finite(value) for value in row] for name, row in history.items()},
+            parameters=_parameter_bytes(result) if self.keep_parameters else None,
+        )
+
+
+def error_record(chunk: Chunk, message: str) -> FinishedRun:
+    """What is kept of a chunk's one run that could not be trained; it will be tried again."""
+    nothing = dict.fromkeys(("steps", "train_mse", "test_mse", "seconds", "time", "engine"))
+    record = {**_described(chunk.specs[0], chunk), **nothing, "status": "error", "message": message}
+    return FinishedRun(_row(record, chunk.digest))
+
+
+def _described(spec: RunSpec, chunk: Chunk) -> dict[str, Any]:
+    """The fields that are known before training."""
+    return {
+        "id": spec.id,
+        "model": spec.model,
+        "scale": spec.scale,
+        "width": spec.width,
+        "sample_size": spec.sample_size,
+        "init_std": spec.init_std,
+        "init_method": spec.init_method,
+        "seed": spec.seed,
+        "n_parameters": chunk.n_parameters,
+    }
+
+
+def _row(record: dict[str, Any], digest: str) -> dict[str, Any]:
+    """The record in its documented order, JSON values only, and the chunk it came from."""
+    return {name: _finite(record[name]) for name in RECORD_FIELDS} | {"chunk": digest}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no NaN: None in their place."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _parameter_bytes(result: RunResult) -> bytes:
+    """Parameters by name, as the bytes of a safetensors file."""
+    from safetensors.torch import save
+
+    return save({name: value.contiguous() for name, value in result.params.items()})
