@@ -1,15 +1,22 @@
 """From a table of runs to figures and a page to read in the browser."""
 
 from llr.report._condensation import plot_condensation
-from llr.report._heat_map import plot_heat_map
+from llr.report._data import HeatPanel, HeatRow
+from llr.report._heat_map import plot_heat_map, plot_heat_panels
 from llr.report._loss_curves import plot_loss_curves
+from llr.report._names import architecture_name, colour_of
 from llr.report._style import figure_of, save_figure, style
 from llr.report._test_error import plot_test_error
 
 __all__ = [
+    "HeatPanel",
+    "HeatRow",
+    "architecture_name",
+    "colour_of",
     "figure_of",
     "plot_condensation",
     "plot_heat_map",
+    "plot_heat_panels",
     "plot_loss_curves",
     "plot_test_error",
     "save_figure",

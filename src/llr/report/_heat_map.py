@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -15,7 +17,7 @@ from llr.report._data import Center, HeatPanel, heat_panels
 from llr.report._names import short_number
 from llr.report._style import COLUMN, figure_of, plain, style, thinned
 
-__all__ = ["boundary", "plot_heat_map"]
+__all__ = ["boundary", "plot_heat_map", "plot_heat_panels"]
 
 _LABELS = {"mean": "mean", "median": "median", "geometric_mean": "geometric mean of"}
 _MISSING = "#dddddd"
@@ -27,7 +29,6 @@ _MOST_NUMBERS = 9
 _TALLEST = 40
 
 
-@style()
 def plot_heat_map(
     df: pd.DataFrame,
     *,
@@ -58,26 +59,62 @@ def plot_heat_map(
     References:
         Zhang et al., JMLR 26(69), 2025, Fig. 3.
     """
+    panels = heat_panels(df, center=center)
+    return plot_heat_panels(
+        panels, label=f"{_LABELS[center]} test MSE", limits=limits, figure=figure
+    )
+
+
+@style()
+def plot_heat_panels(
+    panels: Sequence[HeatPanel],
+    *,
+    columns: int = 1,
+    label: str = "mean test MSE",
+    limits: tuple[float, float] = (1e-6, 1.0),
+    figure: Figure | None = None,
+) -> Figure:
+    """Draw heat maps side by side, as :func:`plot_heat_map` draws them, under one colour scale.
+
+    Args:
+        panels: what to draw, row by row.
+        columns: panels in a row.
+        label: of the colour scale.
+        limits: of the colour scale.
+        figure: to draw into; None: a new one without a window.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InvalidInputError: if the limits are not positive and ascending.
+    """
     if not 0 < limits[0] < limits[1]:
         raise InvalidInputError(f"limits must be positive and ascending, got {limits!r}.")
-    panels = heat_panels(df, center=center)
-    heights = [len(panel.rows) for panel in panels]
+    lines = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    heights = [max(len(panel.rows) for panel in line) for line in lines]
     per_row = 0.26 if sum(heights) <= 12 else min(0.17, _TALLEST / sum(heights))
-    drawn = figure_of(figure, COLUMN, per_row * sum(heights) + 0.25 * len(panels) + 0.95)
-    axes = drawn.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    height = per_row * sum(heights) + 0.25 * len(lines) + 0.95
+    drawn = figure_of(figure, COLUMN * columns, height)
+    axes = drawn.subplots(
+        len(lines), columns, sharex="col", squeeze=False, height_ratios=heights
+    ).ravel()
     colours, norm = colormaps["viridis"], LogNorm(*limits, clip=True)
-    for ax, panel in zip(axes, panels, strict=True):
+    for ax, panel in zip(axes, panels, strict=False):
         _draw_panel(ax, panel, colours, norm)
-        ax.label_outer()
+        if columns == 1:
+            ax.label_outer()
+    for ax in axes[len(panels) :]:
+        ax.remove()
     values = np.concatenate([row.values for panel in panels for row in panel.rows])
     below, above = (values < limits[0]).any(), (values > limits[1]).any()
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max"}
     scale = drawn.colorbar(
         ScalarMappable(norm, colours),
-        ax=list(axes),
+        ax=list(axes[: len(panels)]),
         location="top",
         extend=extend.get((bool(below), bool(above)), "both"),
-        label=f"{_LABELS[center]} test MSE",
+        label=label,
         aspect=40,
         pad=0.02,
     )
