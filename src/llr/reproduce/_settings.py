@@ -47,8 +47,10 @@ class Reproduction(_Strict):
         source: paper and figure or table.
         about: the setting and what to expect, in a few sentences.
         sweep: an ordinary sweep config, or nothing where no training is needed.
+        sweeps_of: name of another reproduction whose sweeps these figures show.
         optimizers: ways to train by name; the first is the default.
         variants: sets of overrides by name, each a sweep of its own.
+        weights: weights files of targets by file name, tensors by name as nested lists.
         quick: what a quick look changes.
         paper: the paper's figures, to compare with.
     """
@@ -57,8 +59,10 @@ class Reproduction(_Strict):
     source: str
     about: str
     sweep: dict[str, Any] = Field(default_factory=dict)
+    sweeps_of: str | None = None
     optimizers: dict[str, OptimizerSettings] = Field(default_factory=dict)
     variants: dict[str, Overrides] = Field(default_factory=dict)
+    weights: dict[str, dict[str, Any]] = Field(default_factory=dict)
     quick: QuickSettings = Field(default_factory=QuickSettings)
     paper: dict[str, Any] = Field(default_factory=dict)
 
@@ -78,9 +82,14 @@ class Plan:
     overrides: Overrides = field(default_factory=dict)
 
     @property
+    def tuned_columns(self) -> Overrides:
+        """Values under trial by the last part of their key, as columns of a table are called."""
+        return {key.rpartition(".")[2]: value for key, value in self.tuned.items()}
+
+    @property
     def folder(self) -> str:
         """Name of this sweep's folder."""
-        parts = [self.variant, *(f"{key.split('.')[-1]}-{v}" for key, v in self.tuned.items())]
+        parts = [self.variant, *(f"{name}-{v}" for name, v in self.tuned_columns.items())]
         return "-".join(slug(part) for part in parts if part) or "sweep"
 
 
@@ -105,11 +114,20 @@ def load_reproduction(name: str) -> Reproduction:
     text = resources.files("llr").joinpath("configs", f"{name}.yaml").read_text(encoding="utf-8")
     value = parse_yaml(text, source=source)
     try:
-        return Reproduction.model_validate(value)
+        return Reproduction.model_validate(_with_ranges(value))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{source}: {where}: {first['msg']}.") from None
+
+
+def _with_ranges(value: Any) -> Any:
+    """The value with every text ``a..b`` replaced by the list of integers from a to b."""
+    if isinstance(value, dict):
+        return {key: _with_ranges(item) for key, item in value.items()}
+    if isinstance(value, str) and (ends := re.fullmatch(r"(\d+)\.\.(\d+)", value)):
+        return list(range(int(ends[1]), int(ends[2]) + 1))
+    return value
 
 
 def plan_sweeps(

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 __all__ = ["Comparison", "Verdict"]
 
@@ -21,6 +21,7 @@ class Comparison:
         source: where that number comes from.
         measured: what came out; None where it lies outside the measured range.
         tolerance: largest difference that still counts as agreement.
+        relation: what the measured number should be to the expected one.
     """
 
     what: str
@@ -28,13 +29,19 @@ class Comparison:
     source: str
     measured: float | None
     tolerance: float = 0.0
+    relation: Literal["equals", "at most", "at least"] = "equals"
 
     @property
     def agrees(self) -> bool | None:
-        """Whether the two are within the tolerance; None where there is nothing to compare."""
+        """Whether the relation holds within the tolerance; None where nothing is expected."""
         if self.expected is None:
             return None
-        return self.measured is not None and abs(self.measured - self.expected) <= self.tolerance
+        if self.measured is None:
+            return False
+        excess = self.measured - self.expected
+        above = excess <= self.tolerance or self.relation == "at least"
+        below = excess >= -self.tolerance or self.relation == "at most"
+        return above and below
 
     def summary(self) -> dict[str, Any]:
         """One flat row."""

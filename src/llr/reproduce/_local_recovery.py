@@ -1,0 +1,239 @@
+"""Local recovery: the order of the test error in the distance from the target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from llr.analysis import exponent
+from llr.report import figure_of, style
+from llr.reproduce._outcome import Finished, Outcome
+from llr.reproduce._verdict import Comparison, Verdict
+
+__all__ = ["error_orders", "judge", "local_errors", "onset"]
+
+_BETWEEN_2_AND_4 = 3.0
+"""An exponent above this is nearer 4 than 2."""
+
+_BETWEEN_4_AND_8 = 6.0
+"""An exponent above this is nearer 8 than 4."""
+
+_ROUNDING = 1e-27
+"""Test errors below this are float64 rounding (1e-16 squared, times the size of the network)."""
+
+
+def judge(finished: Finished) -> Outcome:
+    """Cliffs in the test error beside the optimistic sample sizes."""
+    errors, orders = local_errors(finished.runs), error_orders(finished.runs)
+    cliffs = _cliffs(orders)
+    headline = [name for name in finished.paper["headline"] if name in set(cliffs["variant"])]
+    figures = {"local_recovery": draw_cliffs(errors, orders, headline)}
+    if len(cliffs) > len(headline):
+        figures["every-setting"] = draw_transitions(cliffs)
+    return Outcome(
+        _verdict(finished.name, cliffs),
+        figures,
+        {"errors": errors, "exponents": orders, "transitions": cliffs},
+    )
+
+
+def local_errors(runs: pd.DataFrame) -> pd.DataFrame:
+    """Median and quartiles over the seeds of the test MSE / eps^2, a row a variant, eps and n."""
+    groups = runs.assign(ratio=runs["test_mse"] / runs["init_std"] ** 2).groupby(
+        ["variant", "optimistic_sample_size", "init_std", "sample_size"], sort=False, dropna=False
+    )
+    table = groups.agg(
+        n_runs=("ratio", "size"),
+        converged=("status", lambda status: int((status == "converged").sum())),
+        test_mse=("test_mse", "median"),
+        ratio=("ratio", "median"),
+        ratio_low=("ratio", lambda values: values.quantile(0.25)),
+        ratio_high=("ratio", lambda values: values.quantile(0.75)),
+    )
+    return table.reset_index().rename(columns={"init_std": "eps"})
+
+
+def error_orders(runs: pd.DataFrame) -> pd.DataFrame:
+    r"""The exponent a of the test MSE ~ eps^a, a row a variant and n.
+
+    Fitted for each seed, whose samples and direction of noise are the same for every eps; the
+    median over the seeds, with the least and the greatest. Errors that are float64 rounding
+    are left out.
+    """
+    rows = []
+    keys = ["variant", "optimistic_sample_size", "sample_size"]
+    for (variant, optimistic, size), group in runs.groupby(keys, sort=False, dropna=False):
+        slopes = [
+            exponent(seed["init_std"].to_numpy(), seed["test_mse"].to_numpy()).value
+            for _, seed in group[group["test_mse"] > _ROUNDING].groupby("seed")
+            if len(seed) > 1
+        ]
+        rows.append(
+            {
+                "variant": variant,
+                "optimistic_sample_size": optimistic,
+                "sample_size": size,
+                "exponent": float(np.median(slopes)) if slopes else math.nan,
+                "exponent_low": min(slopes, default=math.nan),
+                "exponent_high": max(slopes, default=math.nan),
+                "n_seeds": len(slopes),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def onset(orders: pd.DataFrame, above: float) -> int | None:
+    """The first n from which on the exponent stays above a value; None if it does not.
+
+    Example:
+        >>> table = pd.DataFrame({"sample_size": [5, 6, 7], "exponent": [2.0, 3.9, 4.1]})
+        >>> onset(table, 3.0)
+        6
+    """
+    ordered = orders.dropna(subset="exponent").sort_values("sample_size")
+    low = ordered.loc[ordered["exponent"] <= above, "sample_size"]
+    after = ordered["sample_size"] if low.empty else ordered["sample_size"][lambda n: n > low.max()]
+    return None if after.empty else int(after.iloc[0])
+
+
+def _cliffs(orders: pd.DataFrame) -> pd.DataFrame:
+    """Where the exponent jumps, and what it is on both sides, a row a variant."""
+    rows = []
+    for variant, group in orders.groupby("variant", sort=False):
+        first, second = (onset(group, value) for value in (_BETWEEN_2_AND_4, _BETWEEN_4_AND_8))
+        below = group[group["sample_size"] < (first or math.inf)]
+        between = group[group["sample_size"].between(first or math.inf, (second or math.inf) - 1)]
+        rows.append(
+            {
+                "variant": variant,
+                "optimistic_sample_size": group["optimistic_sample_size"].iloc[0],
+                "measured": first,
+                "exponent_below": below["exponent"].median(),
+                "exponent_from": between["exponent"].median(),
+                "next_order_from": second,
+                "least_n": int(group["sample_size"].min()),
+                "largest_n": int(group["sample_size"].max()),
+            }
+        )
+    return pd.DataFrame(rows).astype({"measured": "Int64", "next_order_from": "Int64"})
+
+
+def _verdict(name: str, cliffs: pd.DataFrame) -> Verdict:
+    """Measured onset of fourth order beside the optimistic sample size, row by row."""
+    comparisons = tuple(
+        Comparison(
+            row.variant,
+            expected=row.optimistic_sample_size,
+            source="optimistic sample size",
+            measured=None if pd.isna(row.measured) else int(row.measured),
+            relation="at most" if row.bound_only else "equals",
+        )
+        for row in cliffs.itertuples()
+    )
+    exact = cliffs[~cliffs["bound_only"]]
+    hits = int((exact["measured"] == exact["optimistic_sample_size"]).sum())
+    words = (
+        f"The test error turns from order eps^{exact['exponent_below'].median():.2f} to "
+        f"eps^{exact['exponent_from'].median():.2f} exactly at the optimistic sample size in "
+        f"{hits} of {len(exact)} settings."
+    )
+    deep = cliffs[cliffs["bound_only"]]
+    if len(deep):
+        pairs = ", ".join(
+            f"{row.variant}: {row.measured} (bound {row.optimistic_sample_size:g})"
+            for row in deep.itertuples()
+        )
+        words += f" Where only an upper bound is known: {pairs}."
+    return Verdict(name, words, comparisons)
+
+
+@style()
+def draw_cliffs(errors: pd.DataFrame, orders: pd.DataFrame, variants: Sequence[str]) -> Figure:
+    """Test MSE / eps^2 against n for every eps, and the exponent of eps, a column a variant."""
+    figure = figure_of(None, 7.0, 3.7)
+    axes = figure.subplots(
+        2, len(variants), sharey="row", sharex="col", squeeze=False, height_ratios=(2.2, 1)
+    )
+    stds = sorted(errors["eps"].unique(), reverse=True)
+    colours = dict(zip(stds, colormaps["viridis"](np.linspace(0.05, 0.85, len(stds))), strict=True))
+    for (top, bottom), variant in zip(axes.T, variants, strict=True):
+        mine = errors[errors["variant"] == variant]
+        for eps, line in _by(mine, "eps"):
+            top.fill_between(
+                line["sample_size"],
+                line["ratio_low"],
+                line["ratio_high"],
+                color=colours[eps],
+                alpha=0.15,
+                lw=0,
+            )
+            top.plot(
+                line["sample_size"],
+                line["ratio"],
+                "o-",
+                color=colours[eps],
+                label=_power_of_ten(eps),
+            )
+        order = orders[orders["variant"] == variant]
+        bottom.plot(order["sample_size"], order["exponent"], "ko-", ms=2.8, lw=0.9)
+        optimistic = int(mine["optimistic_sample_size"].iloc[0])
+        for ax in (top, bottom):
+            ax.axvline(optimistic, color="#D00000", ls=(0, (4, 2)), lw=1, zorder=0)
+        top.set_yscale("log")
+        top.set_title(f"{variant}: cliff at {optimistic}")
+        bottom.set_xlabel("number of samples n")
+        _mark_orders(bottom)
+    axes[0, 0].set_ylabel(r"test MSE / $\epsilon^2$")
+    axes[1, 0].set_ylabel(r"exponent of $\epsilon$")
+    axes[0, -1].legend(title=r"$\epsilon$", loc="upper right")
+    return figure
+
+
+def _mark_orders(ax: Axes) -> None:
+    """Ticks and faint lines at the orders that occur."""
+    ax.set_yticks([2, 4, 6, 8])
+    ax.set_ylim(1, 9)
+    ax.grid(axis="y", lw=0.4, alpha=0.6)
+
+
+@style()
+def draw_transitions(cliffs: pd.DataFrame) -> Figure:
+    """The onset of fourth order beside the optimistic sample size, a row a variant."""
+    figure = figure_of(None, 5.0, 0.19 * len(cliffs) + 0.7)
+    ax = figure.subplots()
+    rows = np.arange(len(cliffs))
+    ax.hlines(rows, 0, cliffs["optimistic_sample_size"], color="#dddddd", lw=0.8, zorder=0)
+    exact = ~cliffs["bound_only"].to_numpy()
+    formula = cliffs["optimistic_sample_size"].to_numpy(dtype=float)
+    ax.plot(formula[exact], rows[exact], "|", color="#D00000", ms=10, mew=1.6, label="formula")
+    ax.plot(
+        formula[~exact], rows[~exact], "<", color="#D00000", ms=5, mfc="none", label="upper bound"
+    )
+    measured = cliffs["measured"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    ax.plot(measured, rows, "o", color="black", ms=3.2, label="measured")
+    ax.set_yticks(rows, cliffs["variant"])
+    ax.invert_yaxis()
+    ax.set_xlim(0, None)
+    ax.set_xlabel("number of samples n")
+    ax.legend(loc="lower right")
+    return figure
+
+
+def _by(table: pd.DataFrame, column: str) -> Iterator[tuple[float, pd.DataFrame]]:
+    """Groups by a column, greatest first."""
+    for value in sorted(table[column].unique(), reverse=True):
+        yield value, table[table[column] == value].sort_values("sample_size")
+
+
+def _power_of_ten(value: float) -> str:
+    """10^-4 and the like, for a legend."""
+    mantissa, power = f"{value:.0e}".split("e")
+    return (
+        f"$10^{{{int(power)}}}$" if mantissa == "1" else f"${mantissa} \\cdot 10^{{{int(power)}}}$"
+    )

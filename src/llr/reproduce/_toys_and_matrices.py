@@ -1,0 +1,154 @@
+"""Toy models and matrix completion: Figs. 1 to 3 of the optimistic estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from llr.report import architecture_name, plot_heat_panels
+from llr.reproduce._heat_maps import heat_panel, row_summary, switching_table
+from llr.reproduce._outcome import Finished, Outcome
+from llr.reproduce._verdict import Comparison, Verdict
+
+__all__ = ["judge_initial_sizes", "judge_matrices", "judge_toys"]
+
+_LIMITS = (1e-8, 1.0)
+"""Colours of the papers' figures: they stop at a training error of 1e-9."""
+
+
+def judge_toys(finished: Finished) -> Outcome:
+    """A panel a toy model, a row a target."""
+    by, paper = ["model", "variant"], finished.paper
+    summary = row_summary(finished.runs, by=by, threshold=paper["threshold"])
+
+    def expected(row: Mapping[str, Any]) -> float | None:
+        return paper["transitions"][row["model"]][row["variant"]]
+
+    switches = switching_table(
+        finished.runs, by=by, threshold=paper["threshold"], expected=expected
+    )
+    panels = [
+        heat_panel(
+            f"({letter}) {architecture_name(model)}",
+            summary[summary["model"] == model],
+            {target: target for target in targets},
+            column="variant",
+        )
+        for letter, (model, targets) in zip("ab", paper["transitions"].items(), strict=True)
+    ]
+    comparisons = tuple(
+        _comparison(f"{architecture_name(row.model)}, {row.variant}", row, "the paper's figure")
+        for row in switches.itertuples()
+    )
+    early = sorted(switches.loc[switches["median_first_below"] < 3, "variant"].unique())
+    words = (
+        f"Median test error below {paper['threshold']:g} from 3 samples on, but from 2 for the "
+        f"nonlinear model on the targets {', '.join(early) or 'none'}."
+    )
+    return Outcome(
+        Verdict(finished.name, words, comparisons),
+        {finished.name: plot_heat_panels(panels, columns=2, limits=_LIMITS)},
+        {"test_error": summary, "transitions": switches},
+    )
+
+
+def judge_matrices(finished: Finished) -> Outcome:
+    """Completion from the best order of entries, from random entries, from given orders."""
+    paper = finished.paper
+    summary = row_summary(finished.runs, by=["variant"], threshold=paper["threshold"])
+    switches = switching_table(
+        finished.runs,
+        by=["variant"],
+        threshold=paper["threshold"],
+        expected=lambda row: paper["transitions"].get(row["variant"]),
+    )
+    panels = []
+    for letter, (title, belongs) in zip("abc", _MATRIX_PANELS.items(), strict=True):
+        names = [name for name in switches["variant"] if belongs(name)]
+        if names:
+            mine = summary[summary["variant"].isin(names)]
+            rows = {name: name.split(", ")[-1] if letter == "c" else name[:2] for name in names}
+            panels.append(heat_panel(f"({letter}) {title}", mine, rows, column="variant"))
+    comparisons = tuple(
+        _comparison(row.variant, row, "the paper's figure")
+        for row in switches.itertuples()
+        if row.paper is not None and not pd.isna(row.paper)
+    )
+    found = ", ".join(f"{c.what} at {c.measured}" for c in comparisons)
+    random = switches[switches["variant"].str.contains("random")]
+    words = f"Median test error below {paper['threshold']:g} first for {found}."
+    if len(random):
+        words += " From entries drawn at random half the runs recover from n = " + ", ".join(
+            "none" if pd.isna(n) else str(n) for n in random["half_recover_at"]
+        )
+        words += " (M1 to M8)."
+    return Outcome(
+        Verdict(finished.name, words, comparisons),
+        {finished.name: plot_heat_panels(panels, columns=1, limits=_LIMITS)},
+        {"test_error": summary, "transitions": switches},
+    )
+
+
+_MATRIX_PANELS = {
+    "the most telling entries first": lambda name: "," not in name,
+    "entries at random": lambda name: "random" in name,
+    "M2, six given orders": lambda name: "order" in name,
+}
+
+
+def judge_initial_sizes(finished: Finished) -> Outcome:
+    """A panel a model, a row a standard deviation of the start, the largest first."""
+    by, paper = ["variant", "init_std"], finished.paper
+    summary = row_summary(finished.runs, by=by, threshold=paper["threshold"])
+    switches = switching_table(
+        finished.runs, by=by, threshold=paper["threshold"], expected=lambda row: None
+    )
+    stds = sorted(finished.runs["init_std"].unique(), reverse=True)
+    labels = {std: f"std {std:g}" for std in stds}
+    titles = {"toy": "(a) toy, target 1 + x1", "matrix": "(b) matrix of rank 1"}
+    panels = [
+        heat_panel(title, summary[summary["variant"] == variant], labels, column="init_std")
+        for variant, title in titles.items()
+    ]
+    comparisons, parts = [], []
+    for variant, title in titles.items():
+        rows = switches[switches["variant"] == variant].set_index("init_std").loc[stds]
+        at = [None if pd.isna(n) else int(n) for n in rows["median_first_below"]]
+        parts.append(f"{title[4:]}: n = {', '.join(str(n) for n in at)}")
+        for end, std, expected in (
+            ("smallest start", stds[-1], paper["optimistic"][variant]),
+            ("largest start", stds[0], paper["interpolation"][variant]),
+        ):
+            row = rows.loc[std].rename(None)
+            comparisons.append(
+                Comparison(
+                    f"{variant}, {end} (std {std:g})",
+                    expected=expected,
+                    source="optimistic sample size" if std == stds[-1] else "linear model",
+                    measured=_integer(row["median_first_below"]),
+                )
+            )
+    words = (
+        f"Median test error below {paper['threshold']:g} first, for initial std "
+        f"{', '.join(f'{std:g}' for std in stds)}: {'; '.join(parts)}."
+    )
+    return Outcome(
+        Verdict(finished.name, words, tuple(comparisons)),
+        {finished.name: plot_heat_panels(panels, columns=2, limits=_LIMITS)},
+        {"test_error": summary, "transitions": switches},
+    )
+
+
+def _comparison(what: str, row: Any, source: str) -> Comparison:
+    """The median's first sample size beside the paper's."""
+    return Comparison(
+        what, expected=row.paper, source=source, measured=_integer(row.median_first_below)
+    )
+
+
+def _integer(value: Any) -> int | None:
+    """A Python integer where there is one."""
+    return None if value is None or value is pd.NA or np.isnan(value) else int(value)
