@@ -1,5 +1,6 @@
 """Training engines behind one interface: runs in, results with a status each out."""
 
+from llr.training._compiled import Warmup, warmup
 from llr.training._engine import AbstractEngine
 from llr.training._optimizers import Adam, GradientDescent, GradientFlow, Optimizer
 from llr.training._problem import History, Problem, RunResult, Status, log_spaced
@@ -17,8 +18,10 @@ __all__ = [
     "Problem",
     "RunResult",
     "Status",
+    "Warmup",
     "choose_engine",
     "log_spaced",
     "train",
     "train_batch",
+    "warmup",
 ]

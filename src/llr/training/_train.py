@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from llr.errors import InvalidInputError, check_choice, check_positive_int, check_shape
+from llr.training._compiled import CompiledEngine
 from llr.training._engine import AbstractEngine
 from llr.training._optimizers import Optimizer
 from llr.training._problem import Problem, RunResult
@@ -18,6 +19,7 @@ __all__ = ["ENGINES", "EngineName", "choose_engine", "train", "train_batch"]
 EngineName = Literal["auto", "flow", "compiled", "torch"]
 
 ENGINES: dict[str, AbstractEngine] = {
+    "compiled": CompiledEngine(),
     "torch": TorchEngine(),
 }
 """Engines by name, an entry a line; ``auto`` takes the first that can."""

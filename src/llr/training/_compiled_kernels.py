@@ -1,0 +1,364 @@
+"""Descent of one two-layer tanh run, compiled: eight units at a time, four samples a tile.
+
+Layout of the parameters, in blocks of eight channels (the last one filled up with zeros, which
+stay zero): kernels w and bias b as (Q, blocks, s + 1, 8), then output weights a (P, blocks, 8),
+then the output bias eight times. Inputs are patches (P, n, s), hidden activations
+(P, blocks, rows, 8).
+
+Everything here is compiled on first use and cached on disk by Numba.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from llr.training import _lanes
+from llr.training._lanes import (
+    LANES,
+    keep_lanes,
+    lane_sum,
+    load,
+    load_splat,
+    multiply_add,
+    splat,
+    splitmix64,
+    square_root,
+    store,
+    tanh,
+)
+
+__all__ = ["Data", "Rule", "Sizes", "Work", "descend"]
+
+
+class Sizes(NamedTuple):
+    """Sizes of the network and of its training set."""
+
+    positions: int  # P
+    kernels: int  # Q
+    blocks: int  # ceil(channels / 8)
+    window: int  # s
+    samples: int  # n
+    rows: int  # samples that the hidden activations have room for, at least n
+    hidden_bias: bool
+    output_bias: bool
+
+
+class Rule(NamedTuple):
+    """How to train; see the optimizers."""
+
+    adam: bool
+    lr: float
+    weight_decay: float
+    beta1: float
+    beta2: float
+    eps: float
+    tol: float
+    bound: float
+    max_steps: int
+    keep_factor: float  # 1 / (1 - dropout)
+    keep_threshold: int
+    dropout: bool
+    seed: int
+
+
+class Data(NamedTuple):
+    """Patches (P, n, s) and outputs (n,), flat."""
+
+    x: np.ndarray
+    y: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+
+class Work(NamedTuple):
+    """What a run reads and writes as it goes, flat."""
+
+    theta: np.ndarray
+    first: np.ndarray  # Adam's moments, in the layout of theta
+    second: np.ndarray
+    hidden: np.ndarray  # (P, blocks, rows, 8)
+    slope: np.ndarray  # likewise; used with dropout
+    outputs: np.ndarray  # (rows,), later the errors
+    gradient: np.ndarray  # (2, s + 1, 8)
+
+
+class Rates(NamedTuple):
+    """What one step needs besides the rule."""
+
+    rate: float  # learning rate, for Adam with its bias correction
+    root: float  # sqrt(1 - beta2^t)
+
+
+def _compiled(function: Callable[..., Any], *, cache: bool = False) -> Callable[..., Any]:
+    """Compile on first call, to run without the GIL."""
+    return njit(nogil=True, error_model="numpy", cache=cache)(function)
+
+
+@_compiled
+def _forward(size: Sizes, theta: Any, x: Any, start: int, total: int, n: int, work: Work) -> None:
+    """Hidden activations and outputs of n samples, from ``start`` on of ``total`` in x."""
+    hidden, outputs = work.hidden, work.outputs
+    s, blocks = size.window, size.blocks
+    kernel, a0 = (s + 1) * LANES, size.kernels * blocks * (s + 1) * LANES
+    bias = theta[theta.size - 1]
+    for i in range(0, n - 3, 4):
+        f0 = f1 = f2 = f3 = splat(0.0)
+        for p in range(size.positions):
+            q = p if size.kernels > 1 else 0
+            row = (p * total + start + i) * s
+            for b in range(blocks):
+                w = (q * blocks + b) * kernel
+                z0 = z1 = z2 = z3 = load(theta, w + s * LANES)
+                for k in range(s):
+                    weight = load(theta, w + k * LANES)
+                    z0 = multiply_add(weight, load_splat(x, row + k), z0)
+                    z1 = multiply_add(weight, load_splat(x, row + s + k), z1)
+                    z2 = multiply_add(weight, load_splat(x, row + 2 * s + k), z2)
+                    z3 = multiply_add(weight, load_splat(x, row + 3 * s + k), z3)
+                h0, h1, h2, h3 = tanh(z0), tanh(z1), tanh(z2), tanh(z3)
+                at = ((p * blocks + b) * size.rows + i) * LANES
+                store(hidden, at, h0)
+                store(hidden, at + LANES, h1)
+                store(hidden, at + 2 * LANES, h2)
+                store(hidden, at + 3 * LANES, h3)
+                a = load(theta, a0 + (p * blocks + b) * LANES)
+                f0 = multiply_add(a, h0, f0)
+                f1 = multiply_add(a, h1, f1)
+                f2 = multiply_add(a, h2, f2)
+                f3 = multiply_add(a, h3, f3)
+        outputs[i] = lane_sum(f0) + bias
+        outputs[i + 1] = lane_sum(f1) + bias
+        outputs[i + 2] = lane_sum(f2) + bias
+        outputs[i + 3] = lane_sum(f3) + bias
+    for i in range(n - n % 4, n):
+        f0 = splat(0.0)
+        for p in range(size.positions):
+            q = p if size.kernels > 1 else 0
+            row = (p * total + start + i) * s
+            for b in range(blocks):
+                w = (q * blocks + b) * kernel
+                z0 = load(theta, w + s * LANES)
+                for k in range(s):
+                    z0 = multiply_add(load(theta, w + k * LANES), load_splat(x, row + k), z0)
+                h0 = tanh(z0)
+                store(hidden, ((p * blocks + b) * size.rows + i) * LANES, h0)
+                f0 = multiply_add(load(theta, a0 + (p * blocks + b) * LANES), h0, f0)
+        outputs[i] = lane_sum(f0) + bias
+
+
+@_compiled
+def _drop(size: Sizes, rule: Rule, t: int, work: Work) -> None:
+    """Apply the dropout mask of step t: masked activations and slopes, outputs without them."""
+    theta, hidden = work.theta, work.hidden
+    a0 = size.kernels * size.blocks * (size.window + 1) * LANES
+    key = splitmix64(splitmix64(rule.seed) + t)
+    for i in range(size.samples):
+        row_key = splitmix64(key + i)
+        f = splat(0.0)
+        for p in range(size.positions):
+            for b in range(size.blocks):
+                # units are numbered channel by channel: unit = channel P + position
+                first = b * LANES * size.positions + p
+                mask = keep_lanes(
+                    row_key, first, size.positions, rule.keep_threshold, rule.keep_factor
+                )
+                at = ((p * size.blocks + b) * size.rows + i) * LANES
+                h = load(hidden, at)
+                store(work.slope, at, (splat(1.0) - h * h) * mask)
+                store(hidden, at, h * mask)
+                a = load(theta, a0 + (p * size.blocks + b) * LANES)
+                f = multiply_add(a, h * mask, f)
+        work.outputs[i] = lane_sum(f) + theta[theta.size - 1]
+
+
+@_compiled
+def _rates(rule: Rule, t: int) -> Rates:
+    """The rates of step t + 1."""
+    if not rule.adam:
+        return Rates(rule.lr, 1.0)
+    step = float(t + 1)
+    return Rates(rule.lr / (1.0 - rule.beta1**step), math.sqrt(1.0 - rule.beta2**step))
+
+
+@_compiled
+def _move(rule: Rule, rates: Rates, work: Work, at: int, gradient: Any) -> None:
+    """One step of the eight parameters that start at an index."""
+    value = load(work.theta, at)
+    if rule.weight_decay > 0.0:
+        gradient = multiply_add(splat(rule.weight_decay), value, gradient)
+    if rule.adam:
+        first, second = load(work.first, at), load(work.second, at)
+        first = multiply_add(splat(1.0 - rule.beta1), gradient - first, first)
+        second = multiply_add(
+            splat(1.0 - rule.beta2) * gradient, gradient, splat(rule.beta2) * second
+        )
+        store(work.first, at, first)
+        store(work.second, at, second)
+        gradient = first / (square_root(second) / splat(rates.root) + splat(rule.eps))
+    store(work.theta, at, multiply_add(splat(-rates.rate), gradient, value))
+
+
+@_compiled
+def _slope(rule: Rule, work: Work, at: int, h: Any) -> Any:
+    """The derivative of tanh at z, from h = tanh(z), masked."""
+    return load(work.slope, at) if rule.dropout else multiply_add(-h, h, splat(1.0))
+
+
+@_compiled
+def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None:
+    """Gradient from the activations and errors, block by block, and the step with it.
+
+    dL/da = sum_x e h and dL/dw = sum over positions of a sum_x e h' x.
+    """
+    hidden, errors, g = work.hidden, work.outputs, work.gradient
+    s, n, blocks = size.window, size.samples, size.blocks
+    kernel, a0 = (s + 1) * LANES, size.kernels * blocks * (s + 1) * LANES
+    trained = s + size.hidden_bias
+    for q in range(size.kernels):
+        begin = q if size.kernels > 1 else 0
+        end = q + 1 if size.kernels > 1 else size.positions
+        for b in range(blocks):
+            for k in range(s + 1):
+                store(g, kernel + k * LANES, splat(0.0))
+            for p in range(begin, end):
+                for k in range(s + 1):
+                    store(g, k * LANES, splat(0.0))
+                g_a = splat(0.0)
+                at, row = (p * blocks + b) * size.rows * LANES, p * n * s
+                for i in range(0, n - 3, 4):
+                    h0, h1 = load(hidden, at), load(hidden, at + LANES)
+                    h2, h3 = load(hidden, at + 2 * LANES), load(hidden, at + 3 * LANES)
+                    e0, e1 = load_splat(errors, i), load_splat(errors, i + 1)
+                    e2, e3 = load_splat(errors, i + 2), load_splat(errors, i + 3)
+                    g_a = multiply_add(h0, e0, multiply_add(h1, e1, g_a))
+                    g_a = multiply_add(h2, e2, multiply_add(h3, e3, g_a))
+                    d0 = _slope(rule, work, at, h0) * e0
+                    d1 = _slope(rule, work, at + LANES, h1) * e1
+                    d2 = _slope(rule, work, at + 2 * LANES, h2) * e2
+                    d3 = _slope(rule, work, at + 3 * LANES, h3) * e3
+                    for k in range(s):
+                        g_k = load(g, k * LANES)
+                        g_k = multiply_add(d0, load_splat(x, row + k), g_k)
+                        g_k = multiply_add(d1, load_splat(x, row + s + k), g_k)
+                        g_k = multiply_add(d2, load_splat(x, row + 2 * s + k), g_k)
+                        g_k = multiply_add(d3, load_splat(x, row + 3 * s + k), g_k)
+                        store(g, k * LANES, g_k)
+                    store(g, s * LANES, load(g, s * LANES) + ((d0 + d1) + (d2 + d3)))
+                    at += 4 * LANES
+                    row += 4 * s
+                for i in range(n - n % 4, n):
+                    h0, e0 = load(hidden, at), load_splat(errors, i)
+                    g_a = multiply_add(h0, e0, g_a)
+                    d0 = _slope(rule, work, at, h0) * e0
+                    for k in range(s):
+                        g_k = load(g, k * LANES)
+                        store(g, k * LANES, multiply_add(d0, load_splat(x, row + k), g_k))
+                    store(g, s * LANES, load(g, s * LANES) + d0)
+                    at += LANES
+                    row += s
+                output = a0 + (p * blocks + b) * LANES
+                a = load(work.theta, output)
+                for k in range(trained):
+                    total = load(g, kernel + k * LANES)
+                    store(g, kernel + k * LANES, multiply_add(a, load(g, k * LANES), total))
+                _move(rule, rates, work, output, g_a)
+            w = (q * blocks + b) * kernel
+            for k in range(trained):
+                _move(rule, rates, work, w + k * LANES, load(g, kernel + k * LANES))
+
+
+@_compiled
+def _test_mse(size: Sizes, data: Data, work: Work) -> float:
+    """Test MSE, in slabs of as many samples as the activations have room for."""
+    n, loss = data.y_test.size, 0.0
+    for start in range(0, n, size.rows):
+        count = min(size.rows, n - start)
+        _forward(size, work.theta, data.x_test, start, n, count, work)
+        for i in range(count):
+            loss += (work.outputs[i] - data.y_test[start + i]) ** 2
+    return loss / n
+
+
+@_compiled
+def _descend(
+    size: Sizes, rule: Rule, data: Data, work: Work, grid: Any, recorded: Any, t: int, until: int
+) -> tuple[int, bool, float, float]:
+    """From step t to the end of the run, or to step ``until`` if that comes first.
+
+    Args:
+        size: sizes of the network.
+        rule: how to train.
+        data: training and test samples.
+        work: parameters after t steps, moments, and room to work.
+        grid: steps at which losses are recorded, increasing.
+        recorded: (2, h), training and test MSE at those steps.
+        t: steps taken so far.
+        until: step at which to return in any case.
+
+    Returns:
+        Steps taken, whether the run has ended, and its training and test MSE (the latter only
+        where it has ended).
+    """
+    n, theta = size.samples, work.theta
+    k = np.searchsorted(grid, t)
+    while True:
+        record = grid[k] == t
+        if record:
+            recorded[1, k] = _test_mse(size, data, work)
+        _forward(size, theta, data.x, 0, n, n, work)
+        loss = 0.0
+        for i in range(n):
+            loss += (work.outputs[i] - data.y[i]) ** 2
+        mse = loss / n
+        if record:
+            recorded[0, k] = mse
+            k += 1
+        going = mse > rule.tol and mse <= rule.bound and mse < np.inf and t < rule.max_steps
+        if not going:
+            return t, True, mse, _test_mse(size, data, work)
+        if t >= until:
+            return t, False, mse, np.nan
+        if rule.dropout:
+            _drop(size, rule, t, work)
+        slope = 0.0
+        for i in range(n):
+            work.outputs[i] = (work.outputs[i] - data.y[i]) * (2.0 / n)
+            slope += work.outputs[i]
+        rates = _rates(rule, t)
+        _backward(size, rule, rates, data.x, work)
+        if size.output_bias:
+            _move(rule, rates, work, theta.size - LANES, splat(slope))
+        t += 1
+
+
+def _entry(lanes_source: str) -> Callable[..., Any]:
+    """:func:`_descend`, compiled once and kept on disk where there is a place to keep it."""
+
+    def descend(
+        size: Sizes,
+        rule: Rule,
+        data: Data,
+        work: Work,
+        grid: Any,
+        recorded: Any,
+        t: int,
+        until: int,
+    ) -> tuple[int, bool, float, float]:
+        # Numba's cache knows this file and its free variables, not the files it imports
+        _ = lanes_source
+        return _descend(size, rule, data, work, grid, recorded, t, until)
+
+    try:
+        return _compiled(descend, cache=True)
+    except RuntimeError:  # no folder that can be written
+        return _compiled(descend)
+
+
+descend: Any = _entry(hashlib.sha256(Path(_lanes.__file__).read_bytes()).hexdigest())

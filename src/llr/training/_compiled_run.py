@@ -1,0 +1,165 @@
+"""One run of the compiled engine: its parameters in the kernels' layout, and back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llr.models import TwoLayerStructure, TwoLayerWeights
+from llr.training._compiled_kernels import Data, Rule, Sizes, Work, descend
+from llr.training._dropout import keep_threshold
+from llr.training._lanes import LANES
+from llr.training._optimizers import Adam, Descent
+from llr.training._outcome import descent_result
+from llr.training._problem import Problem, RunResult, log_spaced
+
+__all__ = ["CompiledRun", "compilations"]
+
+_TEST_ROWS = 64
+"""Test samples evaluated at once, at least."""
+
+_CHUNK = 3e7
+"""Hidden activations between two looks at whether to stop: some tens of milliseconds."""
+
+
+def compilations() -> int:
+    """How often this process has compiled the kernel instead of finding it in Numba's cache."""
+    return sum(descend.stats.cache_misses.values())
+
+
+def _aligned(size: int) -> np.ndarray:
+    """Zeros that start at a multiple of 64 bytes, so that no vector straddles two cache lines."""
+    buffer = np.zeros(size + LANES)
+    skip = -(buffer.ctypes.data // buffer.itemsize) % LANES
+    return buffer[skip : skip + size]
+
+
+def _copied(values: np.ndarray) -> np.ndarray:
+    """A flat aligned copy."""
+    flat = _aligned(values.size)
+    flat[:] = values.reshape(-1)
+    return flat
+
+
+class CompiledRun:
+    """Run ``index`` of a problem, ready to be trained by :meth:`train` on any thread."""
+
+    def __init__(
+        self, problem: Problem, index: int, structure: TwoLayerStructure, optimizer: Descent
+    ) -> None:
+        self.structure, self.optimizer = structure, optimizer
+        n = int(problem.n_train[index])
+        s, p = structure.window_size, structure.positions
+        self.sizes = Sizes(
+            positions=p,
+            kernels=structure.kernels_per_channel,
+            blocks=-(-structure.channels // LANES),
+            window=s,
+            samples=n,
+            rows=max(n, min(_TEST_ROWS, problem.x_test.shape[1])),
+            hidden_bias=structure.hidden_bias,
+            output_bias=structure.output_bias,
+        )
+        adam = optimizer if isinstance(optimizer, Adam) else None
+        self.rule = Rule(
+            adam=adam is not None,
+            lr=float(optimizer.lr),
+            weight_decay=float(optimizer.weight_decay),
+            beta1=float(adam.beta1) if adam else 0.0,
+            beta2=float(adam.beta2) if adam else 0.0,
+            eps=float(adam.eps) if adam else 0.0,
+            tol=float(optimizer.tol),
+            bound=float(optimizer.divergence_bound),
+            max_steps=optimizer.max_steps,
+            keep_factor=1.0 / (1.0 - optimizer.dropout),
+            keep_threshold=keep_threshold(optimizer.dropout),
+            dropout=optimizer.dropout > 0,
+            seed=int(problem.seeds[index]),
+        )
+        self.data = Data(
+            x=self._patches(problem.x_train[index, :n]),
+            y=_copied(problem.y_train[index, :n].numpy()),
+            x_test=self._patches(problem.x_test[index]),
+            y_test=_copied(problem.y_test[index].numpy()),
+        )
+        theta = self._packed({name: value[index] for name, value in problem.params.items()})
+        hidden = p * self.sizes.blocks * self.sizes.rows * LANES
+        moments = theta.size if adam else 0
+        self.work = Work(
+            theta=theta,
+            first=_aligned(moments),
+            second=_aligned(moments),
+            hidden=_aligned(hidden),
+            slope=_aligned(hidden if optimizer.dropout > 0 else 0),
+            outputs=_aligned(self.sizes.rows),
+            gradient=_aligned(2 * (s + 1) * LANES),
+        )
+
+    @property
+    def cost(self) -> int:
+        """Hidden activations in a step."""
+        size = self.sizes
+        return size.positions * size.blocks * LANES * size.samples
+
+    def _patches(self, x: Tensor) -> np.ndarray:
+        """What every position sees of inputs (n, *input_shape), as (P, n, s)."""
+        windows = torch.tensor(self.structure.windows)
+        return _copied(x.flatten(1)[:, windows].transpose(0, 1).contiguous().numpy())
+
+    def _packed(self, params: dict[str, Tensor]) -> np.ndarray:
+        """Parameters by name in the kernels' layout."""
+        weights = self.structure.unpack(params)
+        size, channels = self.sizes, self.structure.channels
+        padded = size.blocks * LANES
+        kernels = np.zeros((size.kernels, padded, size.window + 1))
+        kernels[:, :channels, :-1] = weights.kernels.transpose(0, 1).numpy()
+        if weights.kernel_bias is not None:
+            kernels[:, :channels, -1] = weights.kernel_bias.T.numpy()
+        output = np.zeros((size.positions, padded))
+        output[:, :channels] = weights.output.T.numpy()
+        bias = 0.0 if weights.output_bias is None else weights.output_bias.item()
+        blocks = kernels.reshape(size.kernels, size.blocks, LANES, -1).transpose(0, 1, 3, 2)
+        return _copied(np.concatenate([blocks.reshape(-1), output.reshape(-1), [bias] * LANES]))
+
+    def _unpacked(self) -> dict[str, Tensor]:
+        """The present parameters by name."""
+        size, channels = self.sizes, self.structure.channels
+        rows, padded = size.window + 1, size.blocks * LANES
+        count = size.kernels * padded * rows
+        blocks = self.work.theta[:count].reshape(size.kernels, size.blocks, rows, LANES)
+        kernels = blocks.transpose(1, 3, 0, 2).reshape(padded, size.kernels, rows)[:channels]
+        output = self.work.theta[count:-LANES].reshape(size.positions, padded)[:, :channels]
+        weights = TwoLayerWeights(
+            kernels=torch.from_numpy(kernels[..., :-1].copy()),
+            kernel_bias=torch.from_numpy(kernels[..., -1].copy()) if size.hidden_bias else None,
+            output=torch.from_numpy(output.T.copy()),
+            output_bias=torch.tensor(self.work.theta[-1]) if size.output_bias else None,
+        )
+        return self.structure.pack(weights)
+
+    def train(self, engine: str, stopped: Callable[[], bool]) -> RunResult | None:
+        """Train to the end; None if ``stopped()`` came first."""
+        start = time.perf_counter()
+        grid = log_spaced(self.optimizer.max_steps)
+        recorded = np.full((2, grid.size), np.nan)
+        chunk = max(1, round(_CHUNK / self.cost))
+        t, ended, train_mse, test_mse = 0, False, np.nan, np.nan
+        while not ended:
+            if stopped():
+                return None
+            t, ended, train_mse, test_mse = descend(
+                self.sizes, self.rule, self.data, self.work, grid, recorded, t, t + chunk
+            )
+        return descent_result(
+            self.optimizer,
+            steps=t,
+            recorded=(recorded[0], recorded[1]),
+            final=(train_mse, test_mse),
+            seconds=time.perf_counter() - start,
+            params=self._unpacked(),
+            engine=engine,
+        )
