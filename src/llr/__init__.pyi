@@ -1,0 +1,79 @@
+# The public door, grouped by room; ``__init__.py`` loads each name from here on first use.
+from .data import make_dataset, make_target
+from .models import (
+    MLP,
+    DiagonalNetwork,
+    DifferenceOfSquares,
+    LocallyConnected1D,
+    LocallyConnected2D,
+    MatrixFactorization,
+    NoShareTanhConv1D,
+    NoShareTanhConv2D,
+    PaperTeacherMLP,
+    SharedTanhConv1D,
+    SharedTanhConv2D,
+    ToyLinear,
+    ToyNonlinear,
+    TwoLayerTanhMLP,
+    build_model,
+    initialize,
+)
+from .recovery import check_llr
+from .sweep import load_config, load_results, run_sweep
+from .tangent import TangentOperator, model_rank, rank_curve, tangent_matrix
+from .theory import (
+    embed,
+    formal_rank,
+    intrinsic_form,
+    optimistic_sample_size,
+    rank_table,
+)
+from .training import Adam, GradientDescent, GradientFlow, train, train_batch
+
+__version__: str
+
+__all__ = [
+    # theory: exact integers
+    "formal_rank",
+    "optimistic_sample_size",
+    "intrinsic_form",
+    "embed",
+    "rank_table",
+    # tangent space: measured ranks
+    "model_rank",
+    "rank_curve",
+    "tangent_matrix",
+    "TangentOperator",
+    # recovery
+    "check_llr",
+    # training
+    "train",
+    "train_batch",
+    "GradientDescent",
+    "Adam",
+    "GradientFlow",
+    # sweeps
+    "load_config",
+    "run_sweep",
+    "load_results",
+    # data
+    "make_dataset",
+    "make_target",
+    # models
+    "TwoLayerTanhMLP",
+    "SharedTanhConv1D",
+    "SharedTanhConv2D",
+    "NoShareTanhConv1D",
+    "NoShareTanhConv2D",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "MLP",
+    "MatrixFactorization",
+    "DiagonalNetwork",
+    "DifferenceOfSquares",
+    "ToyLinear",
+    "ToyNonlinear",
+    "PaperTeacherMLP",
+    "build_model",
+    "initialize",
+]
