@@ -2,6 +2,7 @@
 
 from llr.sweep._build import build_dataset, build_problem, optimizer_of
 from llr.sweep._config import Config
+from llr.sweep._device import check_device
 from llr.sweep._executor import AbstractExecutor, Failure, Outcome
 from llr.sweep._executors import EXECUTORS, make_executor
 from llr.sweep._grid import grid, single_run
@@ -12,6 +13,7 @@ from llr.sweep._outcome import FailedRun, SweepInterrupted, SweepPlan, SweepResu
 from llr.sweep._processes import ProcessExecutor
 from llr.sweep._results import SCHEMA_VERSION, load_results, read_results
 from llr.sweep._runner import plan_sweep, run_sweep
+from llr.sweep._single import SingleRun, train_single
 from llr.sweep._spec import SPEC_VERSION, RunSpec, TargetSpec
 from llr.sweep._store import AbstractStore, Damage, Entry, FinishedRun
 
@@ -32,12 +34,14 @@ __all__ = [
     "Outcome",
     "ProcessExecutor",
     "RunSpec",
+    "SingleRun",
     "SweepInterrupted",
     "SweepPlan",
     "SweepResult",
     "TargetSpec",
     "build_dataset",
     "build_problem",
+    "check_device",
     "grid",
     "load_config",
     "load_results",
@@ -48,4 +52,5 @@ __all__ = [
     "read_results",
     "run_sweep",
     "single_run",
+    "train_single",
 ]

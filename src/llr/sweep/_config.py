@@ -311,6 +311,12 @@ class Config(_Section):
         """Sections of plain values; keys without a meaning are left out."""
         return self.model_dump(mode="json", exclude_none=True)
 
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON schema of a config file, for editors."""
+        dialect = "https://json-schema.org/draft/2020-12/schema"
+        return {"$schema": dialect, **cls.model_json_schema(), "title": "llr config"}
+
     def to_yaml(self) -> str:
         """The resolved config as YAML that loads to an equal config."""
         return write_yaml(self.to_dict())

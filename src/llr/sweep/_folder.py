@@ -16,6 +16,7 @@ from llr.errors import ConfigError, StoreError
 from llr.sweep._config import Config
 from llr.sweep._files import disk_errors, written_aside
 from llr.sweep._load import load_config
+from llr.sweep._names import SINGLE_RUNS
 from llr.sweep._spec import SPEC_VERSION
 
 __all__ = ["RESULTS_FILE", "check_same_sweep", "claim", "fresh_folder", "locked", "sweep_folder"]
@@ -107,7 +108,8 @@ def check_same_sweep(folder: Path, config: Config) -> None:
     """
     stored_file = folder / CONFIG_FILE
     if not stored_file.exists():
-        strangers = [path.name for path in folder.glob("[!.]*")] if folder.exists() else []
+        names = {path.name for path in folder.glob("[!.]*")} if folder.exists() else set()
+        strangers = names - {SINGLE_RUNS}
         if strangers:
             raise StoreError(
                 f"{folder} must be empty or hold a sweep, but it has no {CONFIG_FILE} and holds "
