@@ -214,13 +214,17 @@ def _module_function(module: nn.Module, params: Mapping[str, Tensor] | None) -> 
     return ModelFunction(theta, raw, module)
 
 
-def as_function(model: Model, params: Mapping[str, Tensor] | None = None) -> ModelFunction:
+def as_function(
+    model: Model | ModelFunction, params: Mapping[str, Tensor] | None = None
+) -> ModelFunction:
     """The user's model and parameters as a pure float64 function; neither is changed.
 
     Raises:
         InvalidInputError: if the parameters do not fit the model, or a function comes without.
         UnsupportedModuleError: if the output at a sample is random or depends on other samples.
     """
+    if isinstance(model, ModelFunction):
+        return model
     if isinstance(model, nn.Module):
         return _module_function(model, params)
     if not callable(model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -11,10 +12,10 @@ from torch import Tensor
 
 from llr._types import TangentMatrix
 from llr.errors import InvalidInputError, check_positive_int
-from llr.tangent._function import Model, as_function
+from llr.tangent._function import Model, ModelFunction, as_function
 from llr.tangent._linearization import AbstractLinearization, linearize
 from llr.tangent._memory import FLOAT64_BYTES, memory_budget, sample_bytes
-from llr.tangent._samples import as_samples, batches, sample_count
+from llr.tangent._samples import Samples, as_samples, batches, sample_count
 
 __all__ = ["TangentOperator", "tangent_matrix"]
 
@@ -70,7 +71,7 @@ class TangentOperator:
 
     def __init__(
         self,
-        model: Model,
+        model: Model | ModelFunction,
         x: object,
         *,
         params: Mapping[str, Tensor] | None = None,
@@ -88,7 +89,7 @@ class TangentOperator:
         if self.n_outputs == 0:
             raise InvalidInputError("the model must have at least one output, got none.")
         self.chunk_size = chunk_size
-        self._sample_bytes = sample_bytes(self.function, self.samples)
+        self.sample_bytes = sample_bytes(self.function, self.samples)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -163,10 +164,27 @@ class TangentOperator:
         """Consecutive blocks of rows of J, in order."""
         rows = self.chunk_size
         if rows is None:
-            row_bytes = 2 * FLOAT64_BYTES * self.shape[1] + 2 * self._sample_bytes
+            row_bytes = 2 * FLOAT64_BYTES * self.shape[1] + 2 * self.sample_bytes
             rows = self._chunk_bytes() // row_bytes
         for part in batches(self.samples, max(1, rows // self.n_outputs)):
             yield self.linearization.rows(part)
+
+    def with_function(self, function: ModelFunction, *, extra_bytes: int = 0) -> TangentOperator:
+        """J of another function (same outputs, other parameters or point) on the same samples.
+
+        ``extra_bytes``: what a sample needs on top of what it needed here.
+        """
+        other = copy.copy(self)
+        other.function = function
+        other.linearization = type(self.linearization)(function)
+        other.sample_bytes = self.sample_bytes + extra_bytes
+        return other
+
+    def with_samples(self, samples: Samples) -> TangentOperator:
+        """J of the same function on other samples of the same kind."""
+        other = copy.copy(self)
+        other.samples, other.n_samples = samples, sample_count(samples)
+        return other
 
     def to_scipy(self) -> LinearOperator:
         """A ``scipy.sparse.linalg.LinearOperator`` with the same products, on NumPy arrays."""
@@ -207,7 +225,7 @@ class TangentOperator:
         budget = self._chunk_bytes()
         size = self.chunk_size or max(1, budget // (4 * FLOAT64_BYTES * self.shape[1]))
         size = min(size, vectors)
-        return size, max(1, budget // (4 * self._sample_bytes * size))
+        return size, max(1, budget // (4 * self.sample_bytes * size))
 
 
 class TransposedTangentOperator:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from llr.errors import InvalidInputError
 
-__all__ = ["Samples", "as_samples", "batches", "map_samples", "sample_count"]
+__all__ = ["Samples", "as_samples", "batches", "concatenate", "map_samples", "sample_count"]
 
 Samples: TypeAlias = Tensor | dict[str, Tensor] | tuple[Tensor, ...]
 """Samples along the first axis of each tensor."""
@@ -31,6 +31,15 @@ def _leaves(x: Samples) -> tuple[Tensor, ...]:
     if isinstance(x, Tensor):
         return (x,)
     return tuple(x.values()) if isinstance(x, dict) else x
+
+
+def concatenate(first: Samples, second: Samples) -> Samples:
+    """The samples of ``first``, then those of ``second``, which has the same form."""
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.cat([first, second])
+    if isinstance(first, dict) and isinstance(second, dict):
+        return {key: torch.cat([value, second[key]]) for key, value in first.items()}
+    return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
 
 
 def sample_count(x: Samples) -> int:

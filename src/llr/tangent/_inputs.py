@@ -1,0 +1,77 @@
+"""Gaussian samples of a model's input shape."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from llr.errors import InvalidInputError
+from llr.tangent._function import ModelFunction
+from llr.tangent._samples import Samples, map_samples
+
+__all__ = ["gaussian_like", "input_shape"]
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_SIDES = (*range(1, 33), 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256)
+
+
+def input_shape(function: ModelFunction) -> tuple[int, ...]:
+    """Shape of one input: the module's ``input_shape``, or what its first layer takes.
+
+    Raises:
+        InvalidInputError: if it cannot be told.
+    """
+    module = function.module
+    stated = getattr(module, "input_shape", None)
+    if stated is not None:
+        return tuple(int(size) for size in stated)
+    if module is None:
+        raise InvalidInputError(
+            "x is needed: the input shape of a function (params, x) -> y is not known. "
+            "Pass samples x, e.g. torch.randn(n, *shape)."
+        )
+    layers = (nn.Linear, *_CONVOLUTIONS)
+    first = next((part for part in module.modules() if isinstance(part, layers)), None)
+    candidates: list[tuple[int, ...]] = []
+    if isinstance(first, nn.Linear):
+        candidates = [(first.in_features,)]
+    elif first is not None:
+        axes = first.weight.dim() - 2
+        candidates = [(first.in_channels, *[side] * axes) for side in _SIDES]
+    fitting = []
+    for shape in candidates:
+        if len(fitting) < 2 and _accepts(function, shape):
+            fitting.append(shape)
+    if len(fitting) == 1:
+        return fitting[0]
+    found = "more than one would do" if fitting else "none was found"
+    raise InvalidInputError(
+        f"the shape of one input of {type(module).__name__} must be known to draw samples, and "
+        f"{found}. Pass samples x, or set model.input_shape = (...)."
+    )
+
+
+def _accepts(function: ModelFunction, shape: tuple[int, ...]) -> bool:
+    """Whether the model takes one sample of this shape."""
+    one = torch.zeros(1, *shape, dtype=torch.float64, device=function.device)
+    try:
+        with torch.no_grad():
+            function(function.params, one)
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        return False
+    return True
+
+
+def gaussian_like(x: Samples, count: int, generator: torch.Generator) -> Samples | None:
+    """New Gaussian samples with the mean and spread of each tensor; None if one is not real."""
+    leaves = [x] if isinstance(x, Tensor) else list(x.values() if isinstance(x, dict) else x)
+    if not all(leaf.is_floating_point() for leaf in leaves):
+        return None
+
+    def draw(leaf: Tensor) -> Tensor:
+        normal = torch.randn(count, *leaf.shape[1:], generator=generator, dtype=leaf.dtype)
+        spread = leaf.std(correction=0)
+        scale = torch.where(spread > 0, spread, torch.ones_like(spread))
+        return leaf.mean() + scale * normal.to(leaf.device)
+
+    return map_samples(draw, x)
