@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from llr._types import Parameters
 from llr._yaml import parse_yaml
-from llr.errors import InvalidInputError, nearest, quoted_list
+from llr.errors import ConfigError, InvalidInputError, nearest, quoted_list
 from llr.models import MLP, MatrixFactorization, ModelName, ModelSizes, build_model
 
 __all__ = ["module_from_weights", "read_weights"]
@@ -58,7 +58,7 @@ def read_weights(path: str | Path) -> Parameters:
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be read: {error.strerror}.") from None
     if suffix in _YAML:
-        raw = _flatten(parse_yaml(content, source=str(path)), str(path))
+        raw = _read_yaml(content, path)
     else:
         raw = _read_torch(path) if suffix in _TORCH else _read_safetensors(content, path)
     if not raw:
@@ -93,6 +93,15 @@ def _read_safetensors(content: bytes, path: Path) -> Mapping[str, Any]:
         return load(content)
     except Exception as error:  # SafetensorError and the errors of damaged headers
         raise InvalidInputError(f"{path}: not a safetensors file: {error}.") from None
+
+
+def _read_yaml(content: bytes, path: Path) -> Mapping[str, Any]:
+    """The numbers and lists of a YAML file under dotted names."""
+    try:
+        value = parse_yaml(content, source=str(path))
+    except ConfigError as error:
+        raise InvalidInputError(str(error)) from None
+    return _flatten(value, str(path))
 
 
 def _flatten(value: object, source: str, prefix: str = "") -> dict[str, Any]:
@@ -205,7 +214,8 @@ def _factorised(weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]
 def _matrix_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
     """A factorised matrix."""
     left, right = (_take(weights, name, (2,), source) for name in ("left", "right"))
-    return MatrixFactorization(left.shape[0], right.shape[1], width=left.shape[1])
+    shape = {"n_rows": left.shape[0], "n_columns": right.shape[1], "width": left.shape[1]}
+    return MatrixFactorization(**shape, generator=torch.Generator())
 
 
 def _deep_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
@@ -218,6 +228,7 @@ def _deep_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
         widths=[layer.shape[0] for layer in layers[:-1]],
         hidden_bias=any(f"layers.{l}.bias" in weights for l in range(last)),
         output_bias=f"layers.{last}.bias" in weights,
+        generator=torch.Generator(),
     )
 
 
@@ -246,7 +257,7 @@ def _two_layer_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
         output_bias="output.bias" in weights,
     )
     try:
-        return build_model(name, sizes)
+        return build_model(name, sizes, generator=torch.Generator())
     except InvalidInputError as error:
         raise InvalidInputError(
             f"{source}: hidden.weight {tuple(hidden.shape)} and output.weight "
