@@ -7,13 +7,17 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 
 from llr.theory._exact import Integers
 from llr.theory._units import CONSTANT, TwoLayerNetwork, group_units
 
-__all__ = ["Neuron", "TwoLayerFunction", "merge_units", "reduced_function"]
+__all__ = ["Neuron", "NeuronKey", "TwoLayerFunction", "merge_units", "reduced_function"]
+
+
+NeuronKey: TypeAlias = tuple[tuple[int, ...], tuple[float, ...], float]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Neuron:
     output: Fraction
 
     @property
-    def key(self) -> tuple[tuple[int, ...], tuple[float, ...], float]:
+    def key(self) -> NeuronKey:
         """What tells neurons apart: everything but the output weight."""
         return self.coordinates, self.weights, self.bias
 

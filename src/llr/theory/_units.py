@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor, nn
 
 from llr._types import Parameters
 from llr.errors import InvalidInputError, check_shape, nearest, quoted_list
-from llr.models import MLP, two_layer_structure
+from llr.models import MLP, TwoLayerStructure, two_layer_structure
 from llr.theory._exact import Floats, Integers, exact_array
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "TwoLayerNetwork",
     "group_units",
     "named_values",
+    "read_structure",
     "read_two_layer",
 ]
 
@@ -103,6 +104,12 @@ def read_two_layer(
     names = structure.names._asdict()
     if any(name is not None and name not in values for name in names.values()):
         return None  # tied or reparametrised: the structure no longer says what theta is
+    return replace(read_structure(structure, values), trainable=_trainable(model, names))
+
+
+def read_structure(structure: TwoLayerStructure, values: Mapping[str, Tensor]) -> TwoLayerNetwork:
+    """The hidden units that a structure makes of parameters, all of them trainable."""
+    names = structure.names._asdict()
     weights = structure.unpack(values)
     exact = {
         part: exact_array(names[part], tensor)
@@ -129,7 +136,7 @@ def read_two_layer(
         input_size=structure.input_size,
         hidden_bias=structure.hidden_bias,
         output_bias=exact["output_bias"].reshape(1) if structure.output_bias else None,
-        trainable=_trainable(model, names),
+        trainable=frozenset(exact),
     )
 
 

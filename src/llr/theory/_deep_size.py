@@ -1,0 +1,169 @@
+"""Bounds on optimistic sample sizes in fully connected networks of any depth and activation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from llr._types import Parameters
+from llr.errors import InvalidInputError, check_positive_int, check_shape
+from llr.seeds import generator
+from llr.theory._closed_forms import deep_network_bound, relu_network_bound
+from llr.theory._embed import embed_layers
+from llr.theory._layers import VALUE_AT_ZERO, FullyConnected, read_fully_connected
+from llr.theory._sample_size import Published, SampleSize
+
+__all__ = ["deep_network_size"]
+
+PROBES = 8
+"""Inputs at which the target is tested for being zero or constant."""
+
+NOISE = 1e-9
+"""Outputs that differ by less, relative to the largest parameter, count as equal."""
+
+
+def deep_network_size(
+    model: nn.Module, layers: FullyConnected, target: nn.Module | Mapping[str, Tensor] | int
+) -> SampleSize:
+    """Bounds: the narrow network's parameters from above, the target itself from below.
+
+    The tangent space at any parameters has the outputs' biases, and, since f is linear in the last
+    layer, f itself: one dimension for each output bias, and one more if f is not constant.
+    """
+    c, output_bias = layers.sizes[-1], layers.biases[-1] is not None
+    at_zero = VALUE_AT_ZERO[layers.activation]
+    if isinstance(target, int) and target == 0:
+        # All parameters zero: the last hidden layer is sigma(0), of one sign where not 0.
+        value = c if output_bias or at_zero else 0
+        witness = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+        theorem = "all parameters zero"
+        return _size(model, value, value, theorem, None, "the zero function", witness)
+    narrow, values = _narrow(layers, target)
+    if any(a > b for a, b in zip(narrow.widths, layers.widths, strict=True)):
+        raise InvalidInputError(
+            f"target must be at most as wide as the model in every layer, {layers.widths}, got "
+            f"{narrow.widths}: whether it is expressible then is not known. Build a wider model."
+        )
+    witness = embed_layers(narrow, layers, values, method="split" if at_zero else "null")
+    sizes: dict[str, Any] = {
+        "widths": narrow.widths,
+        "output_dim": c,
+        "hidden_bias": all(layers.bias_pattern[:-1]),
+        "output_bias": output_bias,
+    }
+    relu = layers.activation == "relu"
+    printed = (relu_network_bound if relu else deep_network_bound)(layers.sizes[0], **sizes)
+    upper = sum(value.numel() for value in values.values()) - relu * sum(narrow.widths)
+    note = "an upper bound; the exact value is open beyond two-layer tanh networks"
+    published = Published(printed.value, printed.formula, printed.theorem, note)
+    words = f"a function of a network of hidden widths {narrow.widths}"
+    lower = _least(model, witness, layers)
+    return _size(model, lower, upper, printed.theorem, published, words, witness)
+
+
+def _size(
+    model: nn.Module,
+    lower: int,
+    upper: int,
+    theorem: str,
+    published: Published | None,
+    words: str,
+    witness: Parameters,
+) -> SampleSize:
+    """The bounds as a result."""
+    return SampleSize(
+        lower=lower,
+        upper=upper,
+        lower_theorem=theorem if lower == upper else "the tangent space contains f itself",
+        upper_theorem=theorem,
+        published=published,
+        target=words,
+        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        witness=witness,
+    )
+
+
+def _least(model: nn.Module, witness: Parameters, layers: FullyConnected) -> int:
+    """Output biases, and one for a target that the probes show to vary (or to be nonzero)."""
+    stream = generator(0, "probe")
+    x = torch.randn(PROBES, layers.sizes[0], generator=stream, dtype=torch.float64)
+    first = next(model.parameters())
+    outputs = functional_call(model, witness, (x.to(first),)).detach()
+    noise = NOISE * (1 + max(float(value.abs().max()) for value in witness.values()))
+    if layers.biases[-1] is None:
+        return int(float(outputs.abs().max()) > noise)
+    return layers.sizes[-1] + int(float((outputs - outputs[0]).abs().max()) > noise)
+
+
+def _narrow(
+    layers: FullyConnected, target: nn.Module | Mapping[str, Tensor] | int
+) -> tuple[FullyConnected, Parameters]:
+    """The target as a narrow network with the model's names and biases."""
+    if isinstance(target, int):
+        check_positive_int("target", target)
+        return _generic(layers, target)
+    if isinstance(target, nn.Module):
+        source = read_fully_connected(target)
+        if source is None:
+            raise InvalidInputError(
+                "target must be a fully connected network, parameters of the model, or a width, "
+                f"got {type(target).__name__}."
+            )
+        for what, got, wanted in (
+            ("depth", source.depth, layers.depth),
+            ("activation", source.activation + source.detail, layers.activation + layers.detail),
+            ("input size", source.sizes[0], layers.sizes[0]),
+            ("output size", source.sizes[-1], layers.sizes[-1]),
+        ):
+            if got != wanted:
+                raise InvalidInputError(
+                    f"target must have the model's {what}, {wanted}, got {got}. Theorem 3 "
+                    "compares networks that differ in width only."
+                )
+        given = dict(target.named_parameters())
+        weights = [given[name] for name in source.weights]
+        biases = [None if name is None else given[name] for name in source.biases]
+    else:
+        missing = [name for name in layers.weights if name not in target]
+        if missing:
+            raise InvalidInputError(
+                f"a target state dict must have the model's weights {list(layers.weights)}, got "
+                f"none of {missing}."
+            )
+        weights = [target[name] for name in layers.weights]
+        stems = [name.removesuffix("weight") for name in layers.weights]
+        biases = [target.get(f"{stem}bias") for stem in stems]
+    widths = tuple(weight.shape[0] for weight in weights[:-1])
+    narrow = replace(layers, sizes=(layers.sizes[0], *widths, layers.sizes[-1]))
+    values: Parameters = {}
+    for l, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        shape = (narrow.sizes[l + 1], narrow.sizes[l])
+        check_shape(f"target's weight of layer {l + 1}", weight.shape, shape)
+        values[layers.weights[l]] = weight.detach()
+        name = layers.biases[l]
+        if name is not None:
+            values[name] = weight.new_zeros(shape[0]) if bias is None else bias.detach()
+        elif bias is not None and bool(bias.any()):
+            raise InvalidInputError(
+                f"target must have no bias in layer {l + 1}, where the model has none, got a "
+                "nonzero one. Build the model with that bias."
+            )
+    return narrow, values
+
+
+def _generic(layers: FullyConnected, width: int) -> tuple[FullyConnected, Parameters]:
+    """A generic network with every hidden layer of one width."""
+    sizes = (layers.sizes[0], *[width] * len(layers.widths), layers.sizes[-1])
+    stream = generator(0, "target")
+    values: Parameters = {}
+    for l, (weight, bias) in enumerate(zip(layers.weights, layers.biases, strict=True)):
+        shape = (sizes[l + 1], sizes[l])
+        values[weight] = torch.randn(shape, generator=stream, dtype=torch.float64)
+        if bias is not None:
+            values[bias] = torch.randn(shape[0], generator=stream, dtype=torch.float64)
+    return replace(layers, sizes=sizes), values

@@ -1,0 +1,380 @@
+"""Optimistic sample sizes in models that are linear in x: matrices, linear and diagonal networks.
+
+Ranks of targets are numerical, by ``torch.linalg.matrix_rank`` in float64 with its default
+tolerance: a matrix of rank 1 written in decimals is not of rank 1 to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import prod
+from typing import NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from llr._types import Parameters
+from llr.errors import InvalidInputError, NotExpressibleError, check_positive_int, check_shape
+from llr.models import (
+    DiagonalNetwork,
+    DifferenceOfSquares,
+    MatrixFactorization,
+    ToyLinear,
+    ToyNonlinear,
+)
+from llr.theory._closed_forms import ClosedForm
+from llr.theory._closed_forms_linear import (
+    diagonal_network_size,
+    linear_network_size,
+    linear_size,
+    matrix_factorization_size,
+    toy_linear_size,
+    toy_nonlinear_size,
+)
+from llr.theory._exact import exact_array
+from llr.theory._formal_rank import linear_layers
+from llr.theory._sample_size import Published, SampleSize
+from llr.theory._units import named_values
+
+__all__ = ["LinearTarget", "factorization_size", "linear_model_size", "vector_model_size"]
+
+LinearTarget: TypeAlias = nn.Module | Mapping[str, Tensor] | Tensor | Sequence[float] | int
+VectorModel: TypeAlias = DiagonalNetwork | DifferenceOfSquares | ToyLinear | ToyNonlinear
+
+
+class _Affine(NamedTuple):
+    """x -> weight x + bias, weight (c, d), bias (c,)."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+def factorization_size(model: MatrixFactorization, target: LinearTarget) -> SampleSize:
+    """Optimistic sample size rho (d1 + d2 - rho) of a matrix of rank rho."""
+    shape = (model.n_rows, model.n_columns)
+    if isinstance(target, int):
+        check_positive_int("target", target, minimum=0)
+        matrix = torch.eye(*shape, dtype=torch.float64)
+        matrix[target:] = 0.0
+        rank = min(target, *shape)
+        if target > min(shape):
+            raise NotExpressibleError(
+                f"target must be a rank at most {min(shape)} for {shape[0]} x {shape[1]} matrices, "
+                f"got {target}."
+            )
+    else:
+        matrix = _matrix(model, target)
+        check_shape("target matrix", matrix.shape, shape)
+        rank = int(torch.linalg.matrix_rank(matrix))
+    if rank > model.width:
+        raise NotExpressibleError(
+            f"the model must have width at least {rank}, the target's rank, got {model.width}. "
+            f"Build it with width={rank} or more."
+        )
+    left, right = _balanced_factors(matrix, rank)
+    witness = {
+        "left": nn.functional.pad(left, (0, model.width - rank)),
+        "right": nn.functional.pad(right, (0, 0, 0, model.width - rank)),
+    }
+    closed_form = matrix_factorization_size(*shape, rank=rank)
+    words = f"a {shape[0]} x {shape[1]} matrix of rank {rank}"
+    return _exactly(closed_form.value, closed_form, words, model, witness)
+
+
+def linear_model_size(model: nn.Module, layers: list[str], target: LinearTarget) -> SampleSize:
+    """Optimistic sample size of an affine map in a linear network of any depth."""
+    values = named_values(model, None)
+    weights = [values[f"{layer}weight"] for layer in layers]
+    biased = [f"{layer}bias" in values for layer in layers]
+    d, c = weights[0].shape[1], weights[-1].shape[0]
+    affine = _affine(model, target, d, c)
+    rank = int(torch.linalg.matrix_rank(affine.weight))
+    extended = int(torch.linalg.matrix_rank(torch.column_stack([affine.weight, affine.bias])))
+    if bool(affine.bias.any()) and not any(biased):
+        raise NotExpressibleError(
+            "the model must have a bias for a target with a constant part, got none. "
+            "Build it with a bias in some layer."
+        )
+    if len(layers) == 1:
+        closed_form = linear_size(d, c, bias=biased[0])
+        witness = {f"{layers[0]}weight": affine.weight}
+        if biased[0]:
+            witness[f"{layers[0]}bias"] = affine.bias
+        return _exactly(closed_form.value, closed_form, _words(rank, c, d), model, witness)
+    hidden = [weight.shape[0] for weight in weights[:-1]]
+    if min(hidden) < rank:
+        raise NotExpressibleError(
+            f"the model's hidden layers must have width at least {rank}, the rank of the target's "
+            f"linear part, got {min(hidden)}."
+        )
+    closed_form = linear_network_size(d, c, rank=rank, output_bias=biased[-1])
+    value, note, source = closed_form.value, "", None
+    if not biased[-1] and any(biased):
+        # The constant part enters through hidden biases; U_l as in formal_rank.
+        source = max(l for l, has_bias in enumerate(biased) if has_bias)
+        value, note = _hidden_bias_size(d, c, rank, extended, source)
+        if extended > rank and min(hidden[source:]) <= rank:
+            raise NotExpressibleError(
+                f"the model's hidden layers from layer {source + 1} on must have width at least "
+                f"{rank + 1} for a target of rank {rank} whose constant part lies outside its "
+                f"image, got {min(hidden[source:])}."
+            )
+    witness = _linear_witness(values, layers, affine, rank, source, extended > rank)
+    return _exactly(value, closed_form, _words(rank, c, d), model, witness, note)
+
+
+def _hidden_bias_size(d: int, c: int, rank: int, extended: int, source: int) -> tuple[int, str]:
+    """Sample size where only hidden layers have biases, the last of them layer ``source`` (from 0).
+
+    With U_l the image of the layers above l and D_l the span of the inputs of layers l..L (and 1,
+    where it is trainable), the rank is sum_l (dim U_l - dim U_(l-1)) dim D_l. The map needs
+    dim U_1 >= rho and dim D_L >= rank [W b]; D_1 has dimension d + 1; and b lies in the image of
+    the layers above the last bias.
+    """
+    if extended == rank:
+        return rank * (d + 1 + c - rank), "a hidden bias counts as one more input: d + 1 for d"
+    if source == 0:
+        note = "a hidden bias counts as one more input, and raises the rank by one"
+        return extended * (d + 1 + c - extended), note
+    note = "the constant part lies outside the image and needs a hidden unit of its own"
+    return rank * (d + 1) + (c - rank) * (rank + 1), note
+
+
+def vector_model_size(model: VectorModel, target: LinearTarget) -> SampleSize:
+    """Optimistic sample size in the toys and the diagonal networks."""
+    toy = isinstance(model, (ToyLinear, ToyNonlinear))
+    coefficients = _coefficients(model, target)
+    if not toy and coefficients[0]:
+        raise NotExpressibleError(
+            "target must have no constant part for a diagonal network, got the constant "
+            f"{float(coefficients[0]):g}."
+        )
+    constant, slopes = float(coefficients[0]), [float(value) for value in coefficients[1:]]
+    sparsity = sum(value != 0 for value in coefficients[1:])
+    words = f"{sparsity} nonzero coefficient{'s' if sparsity != 1 else ''} of {len(slopes)}"
+    if isinstance(model, ToyLinear):
+        theta, closed_form = [constant, *slopes], toy_linear_size()
+    elif isinstance(model, ToyNonlinear):
+        theta = [constant, *slopes, 1.0 if slopes[1] else 0.0]
+        closed_form = toy_nonlinear_size(slopes[1])
+    elif isinstance(model, DifferenceOfSquares):
+        theta = [[max(v, 0.0) ** 0.5 for v in slopes], [max(-v, 0.0) ** 0.5 for v in slopes]]
+        closed_form = diagonal_network_size(sparsity)
+    else:
+        rest = [[1.0 if v else 0.0 for v in slopes] for _ in range(model.depth - 1)]
+        theta = [slopes, *rest]
+        closed_form = (
+            linear_size(len(slopes), bias=False)
+            if model.depth == 1
+            else diagonal_network_size(sparsity)
+        )
+    if toy:
+        words = "a0 + a1 x1 + a2 x2 with a = " + ", ".join(f"{float(v):g}" for v in coefficients)
+    witness = {"theta": torch.tensor(theta, dtype=torch.float64)}
+    return _exactly(closed_form.value, closed_form, words, model, witness)
+
+
+def _exactly(
+    value: int,
+    printed: ClosedForm,
+    words: str,
+    model: nn.Module,
+    witness: Parameters,
+    note: str = "",
+) -> SampleSize:
+    """A known sample size."""
+    theorem = printed.theorem if value == printed.value else "Theorem 1, over all representations"
+    return SampleSize(
+        lower=value,
+        upper=value,
+        lower_theorem=theorem,
+        upper_theorem=theorem,
+        published=Published(printed.value, printed.formula, printed.theorem, note),
+        target=words,
+        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        witness=witness,
+    )
+
+
+def _words(rank: int, c: int, d: int) -> str:
+    """An affine map in words."""
+    return f"an affine map of rank {rank} from R^{d} to R^{c}"
+
+
+def _balanced_factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Factors (rows, rank) and (rank, columns) of a matrix of that rank."""
+    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
+    root = s[:rank].sqrt()
+    return u[:, :rank] * root, root[:, None] * vh[:rank]
+
+
+def _matrix(model: MatrixFactorization, target: LinearTarget) -> Tensor:
+    """A target as a matrix."""
+    if isinstance(target, MatrixFactorization):
+        target = dict(target.named_parameters())
+    if isinstance(target, Mapping):
+        if set(target) != {"left", "right"}:
+            raise InvalidInputError(
+                "a target state dict of a matrix factorisation must have the names 'left' and "
+                f"'right', got {sorted(target)}."
+            )
+        left, right = (_double(name, target[name]) for name in ("left", "right"))
+        return left @ right
+    if isinstance(target, (nn.Module, int)):
+        raise InvalidInputError(
+            "target must be a matrix, a rank, a MatrixFactorization or its state dict for "
+            f"{type(model).__name__}, got {type(target).__name__}."
+        )
+    return _double("target", torch.as_tensor(target))
+
+
+def _double(name: str, tensor: Tensor) -> Tensor:
+    """Finite values in float64 on the CPU."""
+    return torch.from_numpy(exact_array(name, tensor).copy())
+
+
+def _affine(model: nn.Module, target: LinearTarget, d: int, c: int) -> _Affine:
+    """A target as an affine map R^d -> R^c."""
+    if isinstance(target, Mapping):
+        values = named_values(model, target)
+        missing = [name for name in values if name not in target]
+        if missing:
+            raise InvalidInputError(f"a target state dict must be complete, got none of {missing}.")
+        affine = _compose(model, values, linear_layers(model) or [])
+    elif isinstance(target, nn.Module):
+        layers = linear_layers(target)
+        if layers is None:
+            coefficients = _read_coefficients(target, None)
+            if coefficients is None:
+                raise InvalidInputError(
+                    "target must be a linear network, a matrix or a state dict of the model, got "
+                    f"{type(target).__name__}."
+                )
+            row = torch.tensor([[float(v) for v in coefficients]], dtype=torch.float64)
+            affine = _Affine(row[:, 1:], row[:, 0])
+        else:
+            affine = _compose(target, dict(target.named_parameters()), layers)
+    elif isinstance(target, int):
+        check_positive_int("target", target, minimum=0)
+        if target > min(c, d):
+            raise NotExpressibleError(
+                f"target must be a rank at most {min(c, d)} for maps R^{d} to R^{c}, got {target}."
+            )
+        weight = torch.eye(c, d, dtype=torch.float64)
+        weight[target:] = 0.0
+        affine = _Affine(weight, torch.zeros(c, dtype=torch.float64))
+    else:
+        weight = _double("target", torch.as_tensor(target))
+        affine = _Affine(weight, torch.zeros(c, dtype=torch.float64))
+    check_shape("target's linear part", affine.weight.shape, (c, d))
+    return affine
+
+
+def _compose(model: nn.Module, values: Mapping[str, Tensor], layers: list[str]) -> _Affine:
+    """A linear network as one affine map."""
+    d = values[f"{layers[0]}weight"].shape[1]
+    weight = torch.eye(d, dtype=torch.float64)
+    bias = torch.zeros(d, dtype=torch.float64)
+    for layer in layers:
+        step = _double(f"{layer}weight", values[f"{layer}weight"])
+        weight, bias = step @ weight, step @ bias
+        if f"{layer}bias" in values:
+            bias = bias + _double(f"{layer}bias", values[f"{layer}bias"])
+    return _Affine(weight, bias)
+
+
+def _linear_witness(
+    values: Parameters,
+    layers: list[str],
+    affine: _Affine,
+    rank: int,
+    source: int | None,
+    outside: bool,
+) -> Parameters:
+    """A linear network of the target's rank in every layer.
+
+    The constant part goes into the bias of layer ``source``, or of the last layer; ``outside``
+    says that it lies outside the image and takes a unit of its own.
+    """
+    witness = {name: torch.zeros_like(value, dtype=torch.float64) for name, value in values.items()}
+    left, right = _balanced_factors(affine.weight, rank)
+    witness[f"{layers[0]}weight"][:rank] = right
+    witness[f"{layers[-1]}weight"][:, :rank] = left
+    for layer in layers[1:-1]:
+        witness[f"{layer}weight"][:rank, :rank] = torch.eye(rank, dtype=torch.float64)
+    if source is None:
+        if f"{layers[-1]}bias" in witness:
+            witness[f"{layers[-1]}bias"] = affine.bias
+    elif outside:
+        witness[f"{layers[source]}bias"][rank] = 1.0
+        for layer in layers[source + 1 : -1]:
+            witness[f"{layer}weight"][rank, rank] = 1.0
+        witness[f"{layers[-1]}weight"][:, rank] = affine.bias
+    else:
+        shift = torch.linalg.lstsq(left, affine.bias[:, None]).solution[:, 0]
+        witness[f"{layers[source]}bias"][:rank] = shift
+    return witness
+
+
+def _coefficients(model: VectorModel, target: LinearTarget) -> list[Fraction]:
+    """A target as c_0..c_d."""
+    d, name = model.input_dim, type(model).__name__
+    toy = isinstance(model, (ToyLinear, ToyNonlinear))
+    if isinstance(target, nn.Module):
+        coefficients = _read_coefficients(target, None)
+        if coefficients is None:
+            raise InvalidInputError(
+                f"target must be affine with one output for {name}, got {type(target).__name__}."
+            )
+    elif isinstance(target, Mapping):
+        if set(target) != {"theta"}:
+            raise InvalidInputError(
+                f"a target state dict of {name} must have the name 'theta', got {sorted(target)}."
+            )
+        check_shape("target['theta']", target["theta"].shape, model.theta.shape)
+        coefficients = _read_coefficients(model, target["theta"])
+        assert coefficients is not None
+    elif isinstance(target, int):
+        check_positive_int("target", target, minimum=0)
+        if toy or target > d:
+            raise InvalidInputError(
+                f"target must be a number of nonzero coefficients up to {d} for a diagonal "
+                f"network, got {target} for {name}."
+            )
+        coefficients = [Fraction(0), *[Fraction(j < target) for j in range(d)]]
+    else:
+        values = _double("target", torch.as_tensor(target)).tolist()
+        constant = [] if toy else [Fraction(0)]
+        check_shape("target", torch.as_tensor(target).shape, (d + toy,))
+        coefficients = constant + [Fraction(value) for value in values]
+    if len(coefficients) != d + 1:
+        raise InvalidInputError(
+            f"target must have {d} inputs like the model, got {len(coefficients) - 1}."
+        )
+    return coefficients
+
+
+def _read_coefficients(target: nn.Module, theta: Tensor | None) -> list[Fraction] | None:
+    """c_0..c_d of an affine module with one output, exactly; None for other modules."""
+    if isinstance(target, (DiagonalNetwork, DifferenceOfSquares, ToyLinear, ToyNonlinear)):
+        values = exact_array("theta", target.theta if theta is None else theta)
+        exact = [
+            [Fraction(v) for v in row] for row in values.reshape(-1, values.shape[-1]).tolist()
+        ]
+        if isinstance(target, DiagonalNetwork):
+            return [
+                Fraction(0),
+                *(prod(column, start=Fraction(1)) for column in zip(*exact, strict=True)),
+            ]
+        if isinstance(target, DifferenceOfSquares):
+            return [Fraction(0), *(a**2 - b**2 for a, b in zip(*exact, strict=True))]
+        t = exact[0]
+        return t if isinstance(target, ToyLinear) else [t[0], t[1], t[2] * t[3]]
+    layers = linear_layers(target)
+    if layers is None:
+        return None
+    affine = _compose(target, dict(target.named_parameters()), layers)
+    if len(affine.bias) != 1:
+        return None
+    return [Fraction(v) for v in (*affine.bias.tolist(), *affine.weight[0].tolist())]
