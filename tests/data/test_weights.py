@@ -166,19 +166,9 @@ def test_random_bytes_never_raise_anything_else(content: bytes, suffix: str, tmp
 SHAPES = st.lists(st.integers(0, 3), max_size=6)
 NAMES = st.sampled_from(
     [
-        "hidden.weight",
-        "hidden.bias",
-        "output.weight",
-        "output.bias",
-        "layers.0.weight",
-        "layers.0.bias",
-        "layers.1.weight",
-        "0.weight",
-        "2.weight",
-        "left",
-        "right",
-        "matrix",
-        "x",
+        *(f"{layer}.{kind}" for layer in ("hidden", "output") for kind in ("weight", "bias")),
+        *(f"layers.{l}.{kind}" for l in (0, 1) for kind in ("weight", "bias")),
+        *("0.weight", "2.weight", "left", "right", "matrix", "x"),
     ]
 )
 

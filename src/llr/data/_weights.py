@@ -214,8 +214,8 @@ def _factorised(weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]
 def _matrix_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
     """A factorised matrix."""
     left, right = (_take(weights, name, (2,), source) for name in ("left", "right"))
-    shape = {"n_rows": left.shape[0], "n_columns": right.shape[1], "width": left.shape[1]}
-    return MatrixFactorization(**shape, generator=torch.Generator())
+    d1, q, d2 = left.shape[0], left.shape[1], right.shape[1]
+    return MatrixFactorization(d1, d2, width=q, generator=torch.Generator())
 
 
 def _deep_model(weights: Mapping[str, Tensor], source: str) -> nn.Module:
