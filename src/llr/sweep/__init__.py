@@ -9,6 +9,7 @@ from llr.sweep._grid import grid, single_run
 from llr.sweep._in_process import InProcessExecutor
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._load import load_config, parse_config
+from llr.sweep._optimistic import optimistic_sample_sizes
 from llr.sweep._outcome import FailedRun, SweepInterrupted, SweepPlan, SweepResult
 from llr.sweep._processes import ProcessExecutor
 from llr.sweep._results import SCHEMA_VERSION, load_results, read_results
@@ -46,6 +47,7 @@ __all__ = [
     "load_config",
     "load_results",
     "make_executor",
+    "optimistic_sample_sizes",
     "optimizer_of",
     "parse_config",
     "plan_sweep",
