@@ -95,7 +95,8 @@ class DataConfig(_Section):
     test_size: Size | None = None
     """Test samples, default 1000; entries: all of the matrix."""
     distribution: Annotated[DistributionName, Choice(get_args(DistributionName))] = "normal"
-    """Of the inputs; entries: distinct random entries of a matrix."""
+    """Of the inputs; entries: distinct random entries of a matrix, whose inputs (u, v) otherwise
+    measure u^T M v."""
     low: Finite | None = None
     """Lower end of uniform and grid inputs, default -1."""
     high: Finite | None = None
@@ -107,7 +108,7 @@ class DataConfig(_Section):
     target: Annotated[TargetName, Choice(TARGET_NAMES)] = "paper"
     """The function to recover."""
     target_model: Annotated[RandomTargetModel, Choice(RANDOM_TARGET_MODELS)] | None = None
-    """What a random target is, default mlp (2-d models: cnn_shared_2d, entries: matrix)."""
+    """What a random target is, default mlp (2-d models: cnn_shared_2d, matrices: matrix)."""
     target_width: Size | None = None
     """k: neurons or kernels of a random target, its rank or its sparsity; default 1."""
     target_kernel_size: Size | None = None
@@ -273,12 +274,14 @@ class Config(_Section):
         data = self.data
         entries = data.distribution == "entries"
         size = data.input_dim**2
-        data.fill(train_size=min(20, size) if entries else 20, test_size=size if entries else 1000)
+        most = len(data.entries or range(size)) if entries else 20
+        data.fill(train_size=min(20, most), test_size=size if entries else 1000)
         if data.distribution in ("uniform", "grid"):
             data.fill(low=-1.0, high=1.0)
         if data.target == "random":
             flat = "mlp" if len(input_shape(self.model.type, data.input_dim)) == 1 else None
-            data.fill(target_model="matrix" if entries else flat or "cnn_shared_2d", target_width=1)
+            matrix = "matrix" if self.model.type == "matrix_factorization" else None
+            data.fill(target_model=matrix or flat or "cnn_shared_2d", target_width=1)
             if data.target_model not in ("matrix", "linear"):
                 data.fill(target_bias=False)
             if data.target_model and data.target_model.startswith("cnn"):

@@ -129,16 +129,15 @@ def _inputs(config: Config) -> Iterator[str]:
 def _sample_sizes(config: Config) -> Iterator[str]:
     """As many samples as the distribution can give."""
     data = config.data
-    axes, entries = input_size(config.model.type, data.input_dim), data.input_dim**2
-    for key, sizes in _sample_size_keys(config).items():
-        for n in sizes:
-            if data.distribution == "entries" and n > entries:
-                yield (
-                    f"{key} must be <= {entries}, the number of entries of a {data.input_dim} x "
-                    f"{data.input_dim} matrix, got {n}."
-                )
-            elif data.entries is not None and n > len(data.entries):
-                yield f"{key} must be <= {len(data.entries)}, the length of data.entries, got {n}."
+    axes, d = input_size(config.model.type, data.input_dim), data.input_dim
+    if data.distribution == "entries":
+        most, what = d * d, f"the number of entries of a {d} x {d} matrix"
+        if data.entries is not None:
+            most, what = len(data.entries), "the length of data.entries"
+        for key, sizes in _sample_size_keys(config).items():
+            for n in sizes:
+                if n > most:
+                    yield f"{key} must be <= {most}, {what}, got {n}."
     if data.distribution == "grid":
         keys = _sample_size_keys(config) | {"data.test_size": (data.test_size or 0,)}
         for key, sizes in keys.items():
@@ -151,15 +150,15 @@ def _sample_sizes(config: Config) -> Iterator[str]:
 
 
 def _entries(config: Config) -> Iterator[str]:
-    """Matrix entries go with matrix models."""
+    """Matrix entries are inputs of matrix models."""
     data, d = config.data, config.data.input_dim
     entries = data.distribution == "entries"
     for name in config.all_models:
-        if entries != (name == "matrix_factorization"):
+        if entries and name != "matrix_factorization":
             key = "model.type" if name == config.model.type else "sweep.models"
             yield (
-                f"data.distribution = entries and the model matrix_factorization go together, got "
-                f"data.distribution = {data.distribution} and {key} = {name}."
+                "data.distribution = entries needs the model matrix_factorization, got "
+                f"{key} = {name}."
             )
     if entries and data.test_size != d * d:
         yield (
@@ -185,14 +184,15 @@ def _target(config: Config) -> Iterator[str]:
     data, d = config.data, config.data.input_dim
     target = data.target
     square = len(input_shape(config.model.type, d)) > 1
-    if target in PAPER_MATRICES and (data.distribution != "entries" or d != 4):
+    matrix = config.model.type == "matrix_factorization"
+    if target in PAPER_MATRICES and not (matrix and d == 4):
         yield (
-            f"data.target = {target} is a 4 x 4 matrix: data.distribution must be entries and "
-            f"data.input_dim 4, got {data.distribution} and {d}."
+            f"data.target = {target} is a 4 x 4 matrix: model.type must be matrix_factorization "
+            f"and data.input_dim 4, got {config.model.type} and {d}."
         )
     if target in ("paper", "three_bumps", "affine"):
-        if data.distribution == "entries" or square:
-            kind = "matrix entries" if data.distribution == "entries" else "2-d inputs"
+        if matrix or square:
+            kind = "inputs of matrices" if matrix else "2-d inputs"
             yield f"data.target = {target} is not defined on {kind}: use random or file."
         elif target == "paper" and d < 3:
             yield f"data.input_dim must be >= 3 for data.target = paper, got {d}."
@@ -214,13 +214,9 @@ def _random_target(config: Config) -> Iterator[str]:
     kind, width = data.target_model, data.target_width
     if data.target != "random" or kind is None:
         return
-    entries = data.distribution == "entries"
     fits = input_shape(kind, d) == input_shape(config.model.type, d)
-    if entries != (kind == "matrix") or not fits:
-        yield (
-            f"data.target_model = {kind} is not defined on the inputs of {config.model.type} "
-            f"with data.distribution = {data.distribution}."
-        )
+    if (config.model.type == "matrix_factorization") != (kind == "matrix") or not fits:
+        yield (f"data.target_model = {kind} is not defined on the inputs of {config.model.type}.")
     if kind in ("matrix", "linear") and width is not None and width > d:
         what = "rank" if kind == "matrix" else "number of nonzero coefficients"
         yield f"data.target_width, the {what}, must be <= data.input_dim = {d}, got {width}."
