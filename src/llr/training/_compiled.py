@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from llr.models import TwoLayerTanhMLP, two_layer_structure
 from llr.training._engine import AbstractEngine
 from llr.training._optimizers import Adam, GradientDescent, GradientFlow, Optimizer
 from llr.training._problem import Problem, RunResult
+from llr.training._threads import on_threads
 
 __all__ = ["CompiledEngine", "Warmup", "warmup"]
-
-_POLL_SECONDS = 0.2
-"""How often the waiting thread wakes up to see a keyboard interrupt."""
 
 
 class CompiledEngine(AbstractEngine):
@@ -69,32 +66,12 @@ class CompiledEngine(AbstractEngine):
         warmup()
         from llr.training._compiled_run import CompiledRun
 
-        stop = threading.Event()
-
         # a run is made by the thread that trains it: its memory lies near that core
-        def train(index: int) -> RunResult | None:
+        def train(index: int, stop: np.ndarray) -> RunResult | None:
             run = CompiledRun(problem, index, structure, optimizer)
-            return run.train(self.name, stop.is_set)
+            return run.train(self.name, lambda: bool(stop[0]))
 
-        longest_first = sorted(range(problem.n_runs), key=lambda run: -int(problem.n_train[run]))
-        with ThreadPoolExecutor(max_workers=threads or _cores()) as pool:
-            futures = {index: pool.submit(train, index) for index in longest_first}
-            try:
-                while wait(futures.values(), timeout=_POLL_SECONDS).not_done:
-                    pass
-            finally:
-                stop.set()
-                for future in futures.values():
-                    future.cancel()
-        results = [futures[index].result() for index in range(problem.n_runs)]
-        return [result for result in results if result is not None]
-
-
-def _cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return on_threads(train, problem.n_train.tolist(), threads)
 
 
 @dataclass(frozen=True)

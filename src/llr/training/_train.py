@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from llr.errors import InvalidInputError, check_choice, check_positive_int, check_shape
 from llr.training._compiled import CompiledEngine
 from llr.training._engine import AbstractEngine
+from llr.training._flow import FlowEngine
 from llr.training._optimizers import Optimizer
 from llr.training._problem import Problem, RunResult
 from llr.training._torch import TorchEngine
@@ -19,6 +20,7 @@ __all__ = ["ENGINES", "EngineName", "choose_engine", "train", "train_batch"]
 EngineName = Literal["auto", "flow", "compiled", "torch"]
 
 ENGINES: dict[str, AbstractEngine] = {
+    "flow": FlowEngine(),
     "compiled": CompiledEngine(),
     "torch": TorchEngine(),
 }
