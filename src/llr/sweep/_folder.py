@@ -44,7 +44,7 @@ def sweep_folder(config: Config) -> Path:
             others use.
     """
     name = config.experiment.name
-    if name in ("", ".", "..", RESULTS_FILE) or Path(name).name != name:
+    if name in ("", "..", RESULTS_FILE) or Path(name).name != name or not name.isprintable():
         raise ConfigError(
             f"experiment.name must be a plain folder name, not {RESULTS_FILE!r}, got {name!r}."
         )

@@ -51,6 +51,7 @@ class JsonLinesStore(AbstractStore):
         >>> store.append([FinishedRun({"id": "a", "status": "converged", "chunk": "c"})])
         >>> store.entries
         {'a': Entry(chunk='c', failed=False)}
+        >>> store.close()
     """
 
     def __init__(self, folder: Path) -> None:
@@ -177,6 +178,8 @@ class JsonLinesStore(AbstractStore):
         with shard.open("rb") as lines:
             for line_number, line in enumerate(lines, start=1):
                 record = decode_line(line)
+                if not isinstance(record, str) and not _is_run(record):
+                    record = "is no record of a run"
                 if not isinstance(record, str):
                     self._remember(record, number, offset)
                 elif line.endswith(b"\n"):
@@ -244,6 +247,11 @@ def decode_line(line: bytes) -> dict[str, Any] | str:
     if rest[:-3] != b"%08x" % crc32(body):
         return "was changed: its checksum does not fit"
     return json.loads(body + b"}")
+
+
+def _is_run(record: dict[str, Any]) -> bool:
+    """Whether a row says what the store must know of a run."""
+    return all(isinstance(record.get(name), str) for name in ("id", "status", "chunk"))
 
 
 def _id_of(line: bytes) -> str | None:

@@ -4,12 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llr.sweep._spec import RunSpec
-from llr.sweep._summary import Setting
+from llr.errors import LLRError
+from llr.sweep._spec import RunSpec, TargetSpec
+from llr.sweep._summary import Setting, setting_of
+from llr.theory import optimistic_sample_size
 
 __all__ = ["optimistic_sample_sizes"]
 
 
 def optimistic_sample_sizes(specs: Iterable[RunSpec]) -> dict[Setting, int | None]:
-    """The optimistic sample size of every setting of a grid; None where theory has no value."""
-    return {}
+    """Optimistic sample size of the target in the model, for every setting of a grid.
+
+    Args:
+        specs: the grid.
+
+    Returns:
+        By model, scale, width and initial size. None where the theory has no value: the size is
+        only bounded, the model cannot express the target, or nothing is known about it.
+
+    Example:
+        >>> from llr.sweep import grid, parse_config
+        >>> specs = grid(parse_config({"model": {"scale": 1}, "sweep": {"enabled": True}}))
+        >>> list(optimistic_sample_sizes(specs).values())
+        [21, 7, 15]
+    """
+    known: dict[tuple[object, TargetSpec], int | None] = {}
+    sizes: dict[Setting, int | None] = {}
+    for spec in specs:
+        setting = setting_of(vars(spec))
+        if setting not in sizes:
+            key = spec.architecture, spec.target
+            if key not in known:
+                known[key] = _size(spec)
+            sizes[setting] = known[key]
+    return sizes
+
+
+def _size(spec: RunSpec) -> int | None:
+    """Optimistic sample size of one run's target in its model."""
+    try:
+        return optimistic_sample_size(spec.build_model(), spec.target.build()).value
+    except LLRError:  # not expressible, not covered, or the weights file is gone
+        return None

@@ -79,8 +79,8 @@ def write_results(
             results.write(f"{json.dumps(key)}: {_json(value)},\n".encode())
         runs = _ListWriter(results, "runs")
         for record in store.records(ids):
-            run = {name: record[name] for name in RECORD_FIELDS}
-            run["optimistic_sample_size"] = optimistic.get(setting_of(record))
+            run = {name: record.get(name) for name in RECORD_FIELDS}
+            run["optimistic_sample_size"] = optimistic.get(setting_of(run))
             runs.add(run)
             rows.writerow(run)
             summary.add(run)
@@ -187,8 +187,12 @@ def load_results(path: str | Path) -> pd.DataFrame:
         runs = read_results(path)["runs"]
     table = pd.DataFrame.from_records(runs, columns=RUN_FIELDS if not runs else None)
     table = table.drop(columns="chunk", errors="ignore")
-    errors = ["train_mse", "test_mse"]
-    return table.astype(dict.fromkeys(errors, "float64"))
+    try:
+        return table.astype({"train_mse": "float64", "test_mse": "float64"})
+    except (TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{path} must have numbers or null for train_mse and test_mse, but: {error}."
+        ) from None
 
 
 def _sweeps_in(folder: Path) -> str:

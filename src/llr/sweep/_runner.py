@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -170,19 +170,10 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
                 shown.say(f"{damage}. The rest is kept; this run counts as missing.")
             try:
                 failures = _train(work, shown)
+                _write(work)
+                copy_aside(folder / RESULTS_FILE, folder.parent / RESULTS_FILE)
             except KeyboardInterrupt:
-                done = _write(work)
-                raise SweepInterrupted(
-                    f"Stopped: {done} of {len(work.specs)} runs are finished and kept in "
-                    f"{folder}. The same command goes on from there"
-                    + (
-                        f", with experiment.name={folder.name} instead of --force."
-                        if force
-                        else "."
-                    )
-                ) from None
-            _write(work)
-            copy_aside(folder / RESULTS_FILE, folder.parent / RESULTS_FILE)
+                raise _interrupted(work, force=force) from None
         return SweepResult(
             folder=folder,
             n_runs=len(work.specs),
@@ -225,6 +216,17 @@ def _train(work: _Work, shown: Progress) -> list[FailedRun]:
                 else:
                     alone.extend(chunk.singly())
     return failures
+
+
+def _interrupted(work: _Work, *, force: bool) -> SweepInterrupted:
+    """Write the results so far; say how to go on."""
+    with closing(JsonLinesStore(work.folder)) as store:  # Ctrl-C may have come in mid-append
+        done = _write(replace(work, store=store))
+    how = f", with experiment.name={work.folder.name} instead of --force" if force else ""
+    return SweepInterrupted(
+        f"Stopped: {done} of {len(work.specs)} runs are finished and kept in {work.folder}. "
+        f"The same command goes on from there{how}."
+    )
 
 
 def _report(folder: Path, shown: Progress, chunk: Chunk, failure: Failure) -> None:
