@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from llr.cli._options import config_option, overrides_argument, read_config
+from llr.cli._plot import draw, show_option
 
 __all__ = ["sweep"]
 
@@ -16,27 +17,31 @@ __all__ = ["sweep"]
 @click.option("--dry-run", is_flag=True, help="Print the size of the grid and stop.")
 @click.option("--force", is_flag=True, help="Start over into a new folder; nothing is deleted.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
+@show_option
 @overrides_argument
 def sweep(
-    path: Path, dry_run: bool, force: bool, quiet: bool, overrides: tuple[str, ...]
-) -> int | None:
+    path: Path,
+    dry_run: bool,
+    force: bool,
+    quiet: bool,
+    show: bool | None,
+    overrides: tuple[str, ...],
+) -> int:
     """Train every run of a config's grid that is not stored yet; write results and figures.
 
     Stop it with Ctrl-C, or in any other way: the same command goes on from there.
 
     SECTION.KEY=VALUE overrides a key, for example training.lr=0.05 sweep.seeds=20.
     """
-    from llr.report import save_report
     from llr.sweep import plan_sweep, run_sweep
 
     config = read_config(path, overrides)
     if dry_run:
         click.echo(plan_sweep(config, force=force))
-        return None
+        return 0
     result = run_sweep(config, force=force, progress=False if quiet else None)
     click.echo(result)
-    for file in save_report(result.folder):
-        click.echo(f"  {file}")
+    draw(result.folder, show)
     for failure in result.failures:
         click.echo(f"Run {failure.id} failed: {failure.message}", err=True)
     return 1 if result.failures else 0
