@@ -120,6 +120,16 @@ def test_errors_that_a_logarithmic_axis_cannot_show_are_hollow_triangles(seed_ru
     assert triangles["v"].get_xydata().tolist() == [[100, bottom], [200, bottom]]
 
 
+@pytest.mark.parametrize("n_settings", [1, 2, 3])
+def test_the_legend_fits_the_figure(n_settings, seed_runs):
+    runs = pd.concat([seed_runs.assign(scale=i) for i in range(n_settings)])
+    figure = plot_test_error(runs)
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert legend.x1 < figure.bbox.x1
+    assert legend.y0 > max(ax.get_window_extent().y1 for ax in figure.axes)
+
+
 def test_names_are_shown_as_they_are(seed_runs):
     runs = seed_runs.assign(model="a$b_c$ <script>")
     for plot in PLOTS:
@@ -186,8 +196,8 @@ def test_limits_that_are_no_scale_are_refused(seed_runs):
         plot_heat_map(seed_runs, limits=(0.0, 1.0))
 
 
-def test_drawing_needs_no_window_and_no_torch():
-    heavy = {"matplotlib.pyplot", "torch", "plotly"}
+def test_drawing_needs_neither_windows_nor_the_pages_libraries():
+    heavy = {"matplotlib.pyplot", "plotly", "jinja2"}
     code = f"import sys, llr.report; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

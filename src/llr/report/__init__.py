@@ -2,6 +2,7 @@
 
 from llr.report._condensation import plot_condensation
 from llr.report._data import HeatPanel, HeatRow
+from llr.report._draw import draw_all
 from llr.report._heat_map import plot_heat_map, plot_heat_panels
 from llr.report._loss_curves import plot_loss_curves
 from llr.report._names import architecture_name, colour_of
@@ -13,6 +14,7 @@ __all__ = [
     "HeatRow",
     "architecture_name",
     "colour_of",
+    "draw_all",
     "figure_of",
     "plot_condensation",
     "plot_heat_map",

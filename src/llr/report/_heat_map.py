@@ -94,7 +94,7 @@ def plot_heat_panels(
     lines = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     heights = [max(len(panel.rows) for panel in line) for line in lines]
     per_row = 0.26 if sum(heights) <= 12 else min(0.17, _TALLEST / sum(heights))
-    height = per_row * sum(heights) + 0.25 * len(lines) + 0.95
+    height = per_row * sum(heights) + 0.25 * len(lines) + 1.05
     drawn = figure_of(figure, COLUMN * columns, height)
     axes = drawn.subplots(
         len(lines), columns, sharex="col", squeeze=False, height_ratios=heights
@@ -153,7 +153,7 @@ def _draw_panel(ax: Axes, panel: HeatPanel, colours: Colormap, norm: LogNorm) ->
         ticks = np.flatnonzero(panel.sample_sizes % (ticks[1] - ticks[0]) == 0)
     ax.set_xticks(ticks, [f"{n:g}" for n in panel.sample_sizes[ticks]])
     known = any(row.optimistic_sample_size is not None for row in panel.rows)
-    ax.set_xlabel("number of samples n" + " (dashed: optimistic sample size)" * known)
+    ax.set_xlabel("number of samples n" + "\n(dashed: optimistic sample size)" * known)
     ax.tick_params(length=2)
     ax.spines[:].set_visible(False)
     ax.set_title(plain(panel.title), loc="left", pad=3)

@@ -73,7 +73,7 @@ def plot_test_error(
         drawn.supxlabel(
             f"{len(panels)} of {len(settings)} settings", x=0.98, ha="right", fontsize=8
         )
-    _draw_legend(drawn, panels, colours, markers, columns=2 if len(panels) == 1 else 4)
+    _draw_legend(drawn, panels, colours, markers, columns=2 if len(panels) < 3 else 4)
     return drawn
 
 
