@@ -5,7 +5,7 @@ import random
 import pytest
 
 from llr.sweep import Entry, grid, parse_config
-from llr.sweep._chunks import MAX_RUNS, TARGET_SECONDS, partition, pending
+from llr.sweep._chunks import MAX_RUNS, partition, pending
 
 
 def config(**sweep):
@@ -43,13 +43,24 @@ def test_every_run_is_in_exactly_one_chunk_of_its_own_kind(batch_size):
         )
 
 
-def test_chunks_of_long_runs_hold_seconds_of_work():
-    long = parse_config({"sweep": {"enabled": True, "seeds": 50}, "training": {"max_steps": 10**5}})
-    chunks = partition(grid(long))
-    assert all(len(chunk.specs) == 1 or chunk.seconds <= TARGET_SECONDS for chunk in chunks)
-    assert [chunk.seconds for chunk in chunks] == sorted(
-        (chunk.seconds for chunk in chunks), reverse=True
-    )
+@pytest.mark.parametrize(
+    "overrides",
+    [{}, {"training.optimizer": "gradient_flow"}, {"model.scale": 1000, "data.input_dim": 30}],
+)
+def test_chunks_of_long_runs_hold_seconds_of_work(overrides):
+    config = parse_config({"sweep": {"enabled": True, "seeds": 60}}, overrides)
+    chunks = partition(grid(config))
+    assert len(chunks) > 6
+    assert all(len(chunk.specs) in (1, MAX_RUNS) or chunk.seconds <= 2 for chunk in chunks)
+    seconds = [chunk.seconds for chunk in chunks]
+    assert seconds == sorted(seconds, reverse=True)
+
+
+def test_runs_share_the_price_of_a_step_where_a_step_has_one():
+    config = parse_config({"sweep": {"enabled": True, "seeds": 30, "sample_sizes": [5]}})
+    one, several = (partition(grid(config), engine=engine) for engine in ("auto", "torch"))
+    assert max(len(chunk.specs) for chunk in several) == 30
+    assert sum(chunk.seconds for chunk in one) < sum(chunk.seconds for chunk in several)
 
 
 def test_short_runs_fill_chunks_up_to_the_most_runs():

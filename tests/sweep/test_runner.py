@@ -252,14 +252,14 @@ def test_an_interrupted_sweep_keeps_what_had_finished_and_says_how_to_go_on(
     undisturbed = runs_of(run_sweep(small(experiment__name="undisturbed")).folder)
     calls = iter(range(100))
     broken(lambda problem: next(calls) == 2, error=KeyboardInterrupt)
-    with pytest.raises(SweepInterrupted, match=r"6 of 18 runs are finished.*same command goes on"):
+    with pytest.raises(SweepInterrupted, match=r"8 of 18 runs are finished.*same command goes on"):
         run_sweep(small())
     monkeypatch.undo()
     folder = Path(small().output.dir) / "experiment"
-    assert len(read_results(folder)["runs"]) == 6
-    assert read_results(folder)["n_finished"] == 6
+    assert len(read_results(folder)["runs"]) == 8
+    assert read_results(folder)["n_finished"] == 8
     assert read_results(folder.parent)["name"] == "undisturbed"  # the latest finished sweep
-    assert run_sweep(small()).n_trained == 12
+    assert run_sweep(small()).n_trained == 10
     assert runs_of(folder) == undisturbed
     assert read_results(folder.parent)["name"] == "experiment"
 

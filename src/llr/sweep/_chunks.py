@@ -12,28 +12,46 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
+from llr.sweep._names import CONVOLUTIONS
 from llr.sweep._spec import RunSpec
 from llr.sweep._store import Entry
 from llr.training import GradientFlow
 
 __all__ = ["Chunk", "partition", "pending"]
 
-TARGET_SECONDS = 5.0
+TARGET_SECONDS = 2.0
 """A chunk is filled up to about this much work, so that little is lost when it is."""
 
 MAX_RUNS = 256
 """Most runs of a chunk."""
 
-SECONDS_A_STEP = 2e-5
-"""What a training step of a batch costs whatever its size (measured, to a factor of about 3)."""
 
-SECONDS_A_SAMPLE_AND_PARAMETER = 4e-10
-"""What a step costs beyond that, for each run, training sample and parameter (likewise)."""
+@dataclass(frozen=True)
+class _Cost:
+    """What training costs on one CPU, measured, good to a factor of about 3.
 
-FLOW_STEPS = 3000
-"""Solver steps that a gradient flow is counted as; its own limit is far above what it takes."""
+    Attributes:
+        a_step: seconds a step of a batch, whatever its size.
+        a_run: seconds a step and run.
+        a_sample: seconds a step, run, training sample and parameter.
+        steps: steps that are counted; None: the optimizer's most.
+    """
+
+    a_step: float
+    a_run: float
+    a_sample: float
+    steps: int | None = None
+
+
+_TWO_LAYER = ("mlp", *CONVOLUTIONS)
+"""Models that the compiled engine trains."""
+
+_COMPILED = _Cost(a_step=0.0, a_run=1e-6, a_sample=6e-10)
+_STACKED = _Cost(a_step=5e-4, a_run=0.0, a_sample=4e-9)
+_FLOW = _Cost(a_step=0.0, a_run=5e-5, a_sample=3e-8, steps=100)
 
 
 @dataclass(frozen=True)
@@ -44,37 +62,43 @@ class Chunk:
         specs: the runs, sample sizes ascending.
         wanted: ids of those whose results are to be kept.
         n_parameters: of each run's model.
+        seconds: about how long it takes on one CPU if no run ends early.
     """
 
     specs: tuple[RunSpec, ...]
     wanted: frozenset[str]
     n_parameters: int
-
-    @property
-    def seconds(self) -> float:
-        """An estimate of how long it takes."""
-        return _seconds(self.specs[-1], len(self.specs), self.n_parameters)
+    seconds: float
 
     @property
     def digest(self) -> str:
         """Names the composition: equal for the same runs in the same order."""
         return _digest(spec.id for spec in self.specs)
 
+    def holding(self, specs: Iterable[RunSpec], wanted: frozenset[str]) -> Chunk:
+        """A chunk of some of these runs."""
+        some = tuple(specs)
+        share = len(some) / len(self.specs)
+        return Chunk(some, wanted, self.n_parameters, share * self.seconds)
+
     def singly(self) -> list[Chunk]:
         """The wanted runs, each in a chunk of its own."""
         return [
-            Chunk((spec,), frozenset([spec.id]), self.n_parameters)
+            self.holding([spec], frozenset([spec.id]))
             for spec in self.specs
             if spec.id in self.wanted
         ]
 
 
-def partition(specs: Iterable[RunSpec], *, batch_size: int | None = None) -> list[Chunk]:
+def partition(
+    specs: Iterable[RunSpec], *, batch_size: int | None = None, engine: str = "auto"
+) -> list[Chunk]:
     """The grid cut into chunks of equal shape that take seconds, the longest first.
 
     Args:
         specs: the whole grid.
         batch_size: most runs of a chunk, whatever the work; None: by the work.
+        engine: what will train them, which the work depends on.
 
     Returns:
         Every run in exactly one chunk, and wanted; the chunks depend on the arguments and on
@@ -87,20 +111,19 @@ def partition(specs: Iterable[RunSpec], *, batch_size: int | None = None) -> lis
     for same_shape in shapes.values():
         ordered = sorted(same_shape, key=lambda spec: spec.sample_size)
         n_parameters = sum(p.numel() for p in ordered[0].build_model().parameters())
-        first = 0
-        for last in range(1, len(ordered) + 1):
-            n_runs = last + 1 - first  # were the run at index last to join
+        batch: list[RunSpec] = []
+        for spec, following in zip_longest(ordered, ordered[1:]):
+            batch.append(spec)
+            fixed, growing = _work(following or spec, len(batch) + 1, n_parameters, engine)
             if batch_size is not None:
-                full = n_runs > batch_size
+                full = len(batch) == batch_size
             else:
-                full = n_runs > MAX_RUNS or (
-                    last < len(ordered)
-                    and _seconds(ordered[last], n_runs, n_parameters) > TARGET_SECONDS
-                )
-            if full or last == len(ordered):
-                batch = tuple(ordered[first:last])
-                chunks.append(Chunk(batch, frozenset(spec.id for spec in batch), n_parameters))
-                first = last
+                full = len(batch) == MAX_RUNS or growing > max(TARGET_SECONDS, fixed)
+            if full or following is None:
+                seconds = sum(_work(spec, len(batch), n_parameters, engine))
+                ids = frozenset(spec.id for spec in batch)
+                chunks.append(Chunk(tuple(batch), ids, n_parameters, seconds))
+                batch = []
     return sorted(chunks, key=lambda chunk: chunk.seconds, reverse=True)
 
 
@@ -133,16 +156,18 @@ def pending(chunks: Iterable[Chunk], entries: Mapping[str, Entry]) -> list[Chunk
             candidate = tuple(spec for spec in chunk.specs if stored.get(spec.id, digest) == digest)
             if _digest(spec.id for spec in candidate) == digest:
                 composition = candidate
-        left.append(Chunk(composition, missing, chunk.n_parameters))
+        left.append(chunk.holding(composition, missing))
     return left
 
 
-def _seconds(largest: RunSpec, n_runs: int, n_parameters: int) -> float:
-    """How long a chunk takes on one CPU if no run ends early, to a small factor."""
-    optimizer = largest.optimizer
-    steps = FLOW_STEPS if isinstance(optimizer, GradientFlow) else optimizer.max_steps
-    work = n_runs * largest.sample_size * n_parameters
-    return steps * (SECONDS_A_STEP + work * SECONDS_A_SAMPLE_AND_PARAMETER)
+def _work(largest: RunSpec, n_runs: int, n_parameters: int, engine: str) -> tuple[float, float]:
+    """Seconds of a batch that it costs whatever its size, and that grow with it."""
+    cost = _FLOW if isinstance(largest.optimizer, GradientFlow) else _COMPILED
+    if cost is _COMPILED and (engine == "torch" or largest.model not in _TWO_LAYER):
+        cost = _STACKED
+    steps = cost.steps or largest.optimizer.max_steps
+    a_run = cost.a_run + largest.sample_size * n_parameters * cost.a_sample
+    return steps * cost.a_step, steps * n_runs * a_run
 
 
 def _digest(ids: Iterable[str]) -> str:

@@ -69,9 +69,10 @@ def _prepare(config: Config, folder: Path) -> _Work:
     check_same_sweep(folder, config)
     specs = grid(config)
     store = JsonLinesStore(folder)
-    chunks = partition(specs, batch_size=config.execution.batch_size)
+    execution = config.execution
+    chunks = partition(specs, batch_size=execution.batch_size, engine=execution.engine)
     executor = make_executor(
-        config.execution,
+        execution,
         device=config.experiment.device,
         n_chunks=len(chunks),
         seconds=sum(chunk.seconds for chunk in chunks),
