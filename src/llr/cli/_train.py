@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+_TOLD = ("lr", "weight_decay", "dropout", "max_steps", "tol", "max_time", "rtol")
+
 
 @click.command()
 @config_option
@@ -32,18 +34,24 @@ def train(path: Path, overrides: tuple[str, ...]) -> None:
 
 def _rows(run: SingleRun) -> list[tuple[str, str]]:
     """What was trained and how it ended."""
+    from llr.sweep import optimistic_sample_sizes
+
     spec, result = run.spec, run.result
-    sizes = [f"width {spec.width}"] if spec.width is not None else []
-    sizes.append(f"{spec.n_parameters} parameters")
-    init = f"normal, std {spec.init_std:g}" if spec.init_std is not None else spec.init_method
+    scale = [f"scale {spec.scale}"] if spec.scale is not None else []
+    width = [f"width {spec.width}"] if spec.width is not None else []
+    optimizer = spec.to_dict()["optimizer"]
+    settings = [f"{name} {value:g}" for name, value in optimizer.items() if name in _TOLD and value]
+    (size,) = optimistic_sample_sizes([spec]).values()
+    known = "not known" if size is None else f"{size} samples"
+    init = spec.init_method if spec.init_std is None else f"{spec.init_method} {spec.init_std:g}"
     return [
-        ("model", f"{spec.model}, {', '.join(sizes)}"),
-        ("data", f"{spec.sample_size} {spec.distribution} samples of target {spec.target.name}"),
-        ("training", f"{spec.optimizer}"),
-        ("start", f"{init}, seed {spec.seed}"),
+        ("model", ", ".join([spec.model, *scale, *width, f"{spec.n_parameters} parameters"])),
+        ("target", f"{spec.target.name}; optimistic sample size in this model: {known}"),
+        ("data", f"{spec.sample_size} training samples ({spec.distribution}), seed {spec.seed}"),
+        ("training", ", ".join([optimizer["name"], *settings, f"initialisation {init}"])),
         ("end", f"{result.status}: {result.message}"),
         ("train MSE", f"{result.train_mse:.3e}"),
         ("test MSE", f"{result.test_mse:.3e}"),
-        ("time", f"{result.seconds:.1f} s for {result.steps} steps ({result.engine} engine)"),
+        ("time", f"{result.seconds:.2g} s ({result.engine} engine)"),
         ("kept in", str(run.file)),
     ]

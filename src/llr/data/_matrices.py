@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
-__all__ = ["PAPER_MATRICES"]
+__all__ = ["PAPER_MATRICES", "MatrixName"]
+
+MatrixName = Literal["M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8"]
 
 
 def _matrix(rows: str) -> torch.Tensor:
@@ -13,7 +17,7 @@ def _matrix(rows: str) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-_ROWS = {
+_ROWS: dict[MatrixName, str] = {
     "M1": "1 .3 .7 -.4; 2 .6 1.4 -.8; 4 1.2 2.8 -1.6; 7 2.1 4.9 -2.8",
     "M2": "4 .6 1.8 .8; 6 .9 2.7 1.2; 8 1.2 3.6 1.6; 18 2.7 8.1 3.6",
     "M3": "-1.8 2.4 7.7 -5.3; .4 1.8 5.4 -3.6; 3.2 1.8 4.8 -3; 6.6 2.4 5.9 -3.5",
@@ -24,7 +28,9 @@ _ROWS = {
     "M8": "12.1 17.3 24.1 -4.9; 16.3 24.1 16.1 1.1; 14.2 25.8 16.9 4.3; 22.2 15.6 18.5 3.1",
 }
 
-PAPER_MATRICES: dict[str, torch.Tensor] = {name: _matrix(rows) for name, rows in _ROWS.items()}
+PAPER_MATRICES: dict[MatrixName, torch.Tensor] = {
+    name: _matrix(rows) for name, rows in _ROWS.items()
+}
 """M1..M8 of Zhang et al., J. Mach. Learn. 4(3), 2025, Fig. 2: ranks 1, 1, 2, 2, 3, 3, 4, 4.
 
 M5 is printed equal to M3, of rank 2, where rank 3 is meant. M5 here is therefore our own: M3 plus

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from llr.data._inputs import sample_normal
-from llr.data._matrices import PAPER_MATRICES
+from llr.data._matrices import PAPER_MATRICES, MatrixName
 from llr.data._weights import module_from_weights, read_weights
 from llr.errors import InvalidInputError, check_choice, check_positive_int
 from llr.models import (
@@ -31,21 +31,7 @@ __all__ = [
     "matrix_target",
 ]
 
-TargetName = Literal[
-    "paper",
-    "three_bumps",
-    "affine",
-    "random",
-    "file",
-    "M1",
-    "M2",
-    "M3",
-    "M4",
-    "M5",
-    "M6",
-    "M7",
-    "M8",
-]
+TargetName = Literal["paper", "three_bumps", "affine", "random", "file", MatrixName]
 TARGET_NAMES: tuple[TargetName, ...] = get_args(TargetName)
 
 RandomTargetModel = Literal[

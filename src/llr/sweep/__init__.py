@@ -3,6 +3,7 @@
 from llr.sweep._build import build_dataset, build_problem, optimizer_of
 from llr.sweep._config import Config
 from llr.sweep._device import check_device
+from llr.sweep._environment import describe_environment
 from llr.sweep._executor import AbstractExecutor, Failure, Outcome
 from llr.sweep._executors import EXECUTORS, make_executor
 from llr.sweep._grid import grid, single_run
@@ -43,6 +44,7 @@ __all__ = [
     "build_dataset",
     "build_problem",
     "check_device",
+    "describe_environment",
     "grid",
     "load_config",
     "load_results",
