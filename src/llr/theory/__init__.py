@@ -23,14 +23,27 @@ from llr.theory._formal_rank import formal_rank
 from llr.theory._intrinsic import IntrinsicForm, UnitFate, intrinsic_form
 from llr.theory._optimistic import optimistic_sample_size
 from llr.theory._sample_size import Published, SampleSize
+from llr.theory._tables import (
+    BIAS_SETTINGS,
+    Measure,
+    RankRow,
+    RankTable,
+    architecture_table,
+    rank_table,
+)
 
 __all__ = [
+    "BIAS_SETTINGS",
     "ClosedForm",
     "EmbeddingMethod",
     "IntrinsicForm",
+    "Measure",
     "Published",
+    "RankRow",
+    "RankTable",
     "SampleSize",
     "UnitFate",
+    "architecture_table",
     "deep_network_bound",
     "diagonal_network_size",
     "embed",
@@ -43,6 +56,7 @@ __all__ = [
     "matrix_factorization_rank",
     "matrix_factorization_size",
     "optimistic_sample_size",
+    "rank_table",
     "relu_network_bound",
     "shared_convolution_size",
     "toy_linear_size",

@@ -76,9 +76,9 @@ def read_fully_connected(model: nn.Module) -> FullyConnected | None:
     ``nn.Linear`` layers with one and the same activation between them.
     """
     structure = two_layer_structure(model)
-    if structure is not None and structure.positions == 1:
-        if structure.window_size < structure.input_size:
-            return None
+    if structure is not None:
+        if structure.kernels_shape != (structure.channels, structure.input_size):
+            return None  # a convolution
         names = structure.names
         return FullyConnected(
             sizes=(structure.input_size, structure.channels, 1),

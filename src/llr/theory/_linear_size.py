@@ -1,7 +1,7 @@
 """Optimistic sample sizes in models that are linear in x: matrices, linear and diagonal networks.
 
-Ranks of targets are numerical, by ``torch.linalg.matrix_rank`` in float64 with its default
-tolerance: a matrix of rank 1 written in decimals is not of rank 1 to the last bit.
+Ranks of targets are numerical, with the default tolerance of ``torch.linalg.matrix_rank`` for the
+target's own dtype: a matrix of rank 1 written in decimals is not of rank 1 to the last bit.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ VectorModel: TypeAlias = DiagonalNetwork | DifferenceOfSquares | ToyLinear | Toy
 
 
 class _Affine(NamedTuple):
-    """x -> weight x + bias, weight (c, d), bias (c,)."""
+    """x -> weight x + bias in float64, (c, d) and (c,), from numbers of precision ``eps``."""
 
     weight: Tensor
     bias: Tensor
+    eps: float
 
 
 def factorization_size(model: MatrixFactorization, target: LinearTarget) -> SampleSize:
@@ -64,9 +65,9 @@ def factorization_size(model: MatrixFactorization, target: LinearTarget) -> Samp
                 f"got {target}."
             )
     else:
-        matrix = _matrix(model, target)
+        matrix, eps = _matrix(model, target)
         check_shape("target matrix", matrix.shape, shape)
-        rank = int(torch.linalg.matrix_rank(matrix))
+        rank = _numerical_rank(matrix, eps)
     if rank > model.width:
         raise NotExpressibleError(
             f"the model must have width at least {rank}, the target's rank, got {model.width}. "
@@ -89,8 +90,8 @@ def linear_model_size(model: nn.Module, layers: list[str], target: LinearTarget)
     biased = [f"{layer}bias" in values for layer in layers]
     d, c = weights[0].shape[1], weights[-1].shape[0]
     affine = _affine(model, target, d, c)
-    rank = int(torch.linalg.matrix_rank(affine.weight))
-    extended = int(torch.linalg.matrix_rank(torch.column_stack([affine.weight, affine.bias])))
+    rank = _numerical_rank(affine.weight, affine.eps)
+    extended = _numerical_rank(torch.column_stack([affine.weight, affine.bias]), affine.eps)
     if bool(affine.bias.any()) and not any(biased):
         raise NotExpressibleError(
             "the model must have a bias for a target with a constant part, got none. "
@@ -209,8 +210,20 @@ def _balanced_factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return u[:, :rank] * root, root[:, None] * vh[:rank]
 
 
-def _matrix(model: MatrixFactorization, target: LinearTarget) -> Tensor:
-    """A target as a matrix."""
+def _numerical_rank(matrix: Tensor, eps: float) -> int:
+    """Rank of a matrix whose entries are known to a relative precision."""
+    return int(torch.linalg.matrix_rank(matrix, rtol=max(matrix.shape) * eps))
+
+
+def _precision(*tensors: Tensor) -> float:
+    """The coarsest machine precision of some tensors; float64's for integers."""
+    return max(
+        torch.finfo(t.dtype if t.is_floating_point() else torch.float64).eps for t in tensors
+    )
+
+
+def _matrix(model: MatrixFactorization, target: LinearTarget) -> tuple[Tensor, float]:
+    """A target as a matrix, and the precision of its numbers."""
     if isinstance(target, MatrixFactorization):
         target = dict(target.named_parameters())
     if isinstance(target, Mapping):
@@ -220,13 +233,19 @@ def _matrix(model: MatrixFactorization, target: LinearTarget) -> Tensor:
                 f"'right', got {sorted(target)}."
             )
         left, right = (_double(name, target[name]) for name in ("left", "right"))
-        return left @ right
+        return left @ right, _precision(target["left"], target["right"])
     if isinstance(target, (nn.Module, int)):
         raise InvalidInputError(
             "target must be a matrix, a rank, a MatrixFactorization or its state dict for "
             f"{type(model).__name__}, got {type(target).__name__}."
         )
-    return _double("target", torch.as_tensor(target))
+    matrix = _as_tensor(target)
+    return _double("target", matrix), _precision(matrix)
+
+
+def _as_tensor(values: Tensor | Sequence[float]) -> Tensor:
+    """A tensor as it is; plain numbers in float64."""
+    return values if isinstance(values, Tensor) else torch.tensor(values, dtype=torch.float64)
 
 
 def _double(name: str, tensor: Tensor) -> Tensor:
@@ -252,7 +271,7 @@ def _affine(model: nn.Module, target: LinearTarget, d: int, c: int) -> _Affine:
                     f"{type(target).__name__}."
                 )
             row = torch.tensor([[float(v) for v in coefficients]], dtype=torch.float64)
-            affine = _Affine(row[:, 1:], row[:, 0])
+            affine = _Affine(row[:, 1:], row[:, 0], _precision(*target.parameters()))
         else:
             affine = _compose(target, dict(target.named_parameters()), layers)
     elif isinstance(target, int):
@@ -263,10 +282,11 @@ def _affine(model: nn.Module, target: LinearTarget, d: int, c: int) -> _Affine:
             )
         weight = torch.eye(c, d, dtype=torch.float64)
         weight[target:] = 0.0
-        affine = _Affine(weight, torch.zeros(c, dtype=torch.float64))
+        affine = _Affine(weight, torch.zeros(c, dtype=torch.float64), _precision(weight))
     else:
-        weight = _double("target", torch.as_tensor(target))
-        affine = _Affine(weight, torch.zeros(c, dtype=torch.float64))
+        given = _as_tensor(target)
+        zeros = torch.zeros(c, dtype=torch.float64)
+        affine = _Affine(_double("target", given), zeros, _precision(given))
     check_shape("target's linear part", affine.weight.shape, (c, d))
     return affine
 
@@ -281,7 +301,7 @@ def _compose(model: nn.Module, values: Mapping[str, Tensor], layers: list[str]) 
         weight, bias = step @ weight, step @ bias
         if f"{layer}bias" in values:
             bias = bias + _double(f"{layer}bias", values[f"{layer}bias"])
-    return _Affine(weight, bias)
+    return _Affine(weight, bias, _precision(*values.values()))
 
 
 def _linear_witness(
@@ -344,9 +364,10 @@ def _coefficients(model: VectorModel, target: LinearTarget) -> list[Fraction]:
             )
         coefficients = [Fraction(0), *[Fraction(j < target) for j in range(d)]]
     else:
-        values = _double("target", torch.as_tensor(target)).tolist()
+        values = _as_tensor(target)
+        check_shape("target", values.shape, (d + toy,))
+        values = _double("target", values).tolist()
         constant = [] if toy else [Fraction(0)]
-        check_shape("target", torch.as_tensor(target).shape, (d + toy,))
         coefficients = constant + [Fraction(value) for value in values]
     if len(coefficients) != d + 1:
         raise InvalidInputError(

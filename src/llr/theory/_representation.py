@@ -340,7 +340,8 @@ def _weights(
     """The parameters made of these units, every other unit null."""
     c, p, q = structure.channels, structure.positions, structure.kernels_per_channel
     kernels = torch.zeros(c, q, structure.window_size, dtype=torch.float64)
-    bias, output = torch.zeros(c, q).double(), torch.zeros(c, p).double()
+    bias = torch.zeros(c, q, dtype=torch.float64)
+    output = torch.zeros(c, p, dtype=torch.float64)
     for unit in units:
         slot = 0 if structure.shared or unit.position is None else unit.position
         kernels[unit.channel, slot] = torch.tensor(unit.kernel, dtype=torch.float64)
@@ -352,6 +353,8 @@ def _weights(
         kernel_bias=bias if structure.hidden_bias else None,
         output=output,
         output_bias=(
-            torch.tensor(function.constant_value).double() if structure.output_bias else None
+            torch.tensor(function.constant_value, dtype=torch.float64)
+            if structure.output_bias
+            else None
         ),
     )

@@ -90,7 +90,7 @@ class SampleSize:
             text = f"{self.published.value} = {self.published.formula}, {self.published.theorem}"
             rows.append(("published", text))
             if self.published.note:
-                rows.append(("differs because", self.published.note))
+                rows.append(("note", self.published.note))
         return rows
 
     def __repr__(self) -> str:
