@@ -245,7 +245,7 @@ def _layer_gram(operator: TangentOperator, budget: int) -> tuple[Tensor, set[str
     rows = operator.shape[0]
     gram = torch.zeros(rows, rows, dtype=operator.dtype, device=operator.device)
     parts = _plan(operator, budget // 2)
-    for group in _packed(parts, budget):
+    for group in _packed(parts, budget // 2):
         _fill(operator, group, budget // 2)
         for part in group:
             part.add_to(gram)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import jacrev, jvp, vjp, vmap
+from torch.func import grad, jacrev, jvp, vjp, vmap
 
 from llr._types import Parameters
 from llr.errors import LLRError, UnsupportedModuleError
@@ -58,6 +58,11 @@ class Vectorized(AbstractLinearization):
     def _one(self, params: Parameters, sample: Samples) -> Tensor:
         """Outputs (c,) at one sample."""
         return self.function(params, map_samples(lambda leaf: leaf[None], sample))[0]
+
+    def gradients(self, x: Samples) -> Tensor:
+        """The gradient of the sum of the outputs at each sample, (n, M)."""
+        single = grad(lambda params, sample: self._one(params, sample).sum())
+        return _join(vmap(single, (None, 0))(self.function.params, x), 1)
 
     def _batch(self, x: Samples) -> Callable[[Parameters], Tensor]:
         """The outputs on a batch, flattened in row order, as a function of the parameters."""
@@ -149,7 +154,7 @@ def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
     with torch.no_grad():
         single = torch.cat([function(function.params, part) for part in batches(two, 1)])
     try:
-        fast.rows(two)
+        fast.gradients(two)
     except _TRANSFORM_ERRORS as error:
         if isinstance(error, LLRError):
             raise
@@ -158,7 +163,7 @@ def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
                 "f(x) must not be random, but the model draws random numbers in its forward. "
                 "Call model.eval() first, or remove the draw."
             ) from error
-        slow.rows(two)  # what autograd cannot do either is the model's own error
+        slow.vjp(two, single.new_ones(single.numel(), 1))  # fails with the model's own error
         reason = str(error).strip().splitlines()[0].rstrip(".")
         warnings.warn(
             "The model is differentiated one sample at a time, which is slow, because torch.func "

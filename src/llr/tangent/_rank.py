@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from llr.errors import InvalidInputError, check_number, check_positive_int
+from llr.errors import InvalidInputError, check_number
 from llr.seeds import generator
 from llr.tangent._function import Model, ModelFunction, as_function
 from llr.tangent._inputs import gaussian_like, input_shape
@@ -19,10 +19,10 @@ from llr.tangent._memory import memory_budget
 from llr.tangent._noise import noise_below
 from llr.tangent._operator import TangentOperator
 from llr.tangent._samples import concatenate
-from llr.tangent._spectrum import Method, Used, choose_method, fits, spectrum
+from llr.tangent._spectrum import Method, Spectrum, Used, choose_method, fits, spectrum
 from llr.tangent._verdict import Verdict, decide
 
-__all__ = ["BOUND_FROM_BELOW", "RankResult", "model_rank"]
+__all__ = ["BOUND_FROM_BELOW", "RankOptions", "RankResult", "model_rank"]
 
 BOUND_FROM_BELOW = (
     "A numerical rank is a bound from below: directions whose singular value is below the "
@@ -194,16 +194,7 @@ def model_rank(
         >>> result.rank, result.verdict
         (18, 'clear')
     """
-    if param_error is not None:
-        check_number("param_error", param_error, minimum=0.0)
-        if atol is not None or rtol is not None:
-            raise InvalidInputError(
-                "param_error sets the tolerance, so atol and rtol must be None with it, got "
-                f"atol={atol!r}, rtol={rtol!r}."
-            )
-    if chunk_size is not None:
-        check_positive_int("chunk_size", chunk_size)
-    measure = _Measure(atol, rtol, gap, param_error, method, max_memory, seed)
+    measure = RankOptions(atol, rtol, gap, param_error, method, max_memory, seed)
     if x is None:
         return _rank_on_growing_samples(as_function(model, params), measure, chunk_size)
     operator = TangentOperator(model, x, params=params, chunk_size=chunk_size)
@@ -212,30 +203,46 @@ def model_rank(
 
 
 @dataclass(frozen=True)
-class _Measure:
-    """The rank of a tangent operator under the caller's options."""
+class RankOptions:
+    """How to find a rank: the options of :func:`model_rank`, applied to a tangent operator."""
 
-    atol: float | None
-    rtol: float | None
-    gap: float | None
-    param_error: float | None
-    method: str
-    max_memory: float | None
-    seed: int
+    atol: float | None = None
+    rtol: float | None = None
+    gap: float | None = None
+    param_error: float | None = None
+    method: str = "auto"
+    max_memory: float | None = None
+    seed: int = 0
 
-    def __call__(self, operator: TangentOperator) -> RankResult:
-        """The result, with ``saturated`` where it follows from the numbers alone."""
-        rows, columns = operator.shape
-        budget = memory_budget(self.max_memory, operator.device)
-        found = spectrum(
+    def __post_init__(self) -> None:
+        if self.param_error is None:
+            return
+        check_number("param_error", self.param_error, minimum=0.0)
+        if self.atol is not None or self.rtol is not None:
+            raise InvalidInputError(
+                "param_error sets the tolerance, so atol and rtol must be None with it, got "
+                f"atol={self.atol!r}, rtol={self.rtol!r}."
+            )
+
+    def budget(self, device: torch.device) -> int:
+        """Bytes to work in."""
+        return memory_budget(self.max_memory, device)
+
+    def spectrum(self, operator: TangentOperator, *, vectors: bool) -> Spectrum:
+        """Singular values of J, by the method that fits."""
+        budget = self.budget(operator.device)
+        return spectrum(
             operator,
-            choose_method(self.method, rows, columns, budget),
+            choose_method(self.method, *operator.shape, budget),
             budget=budget,
             generator=generator(self.seed, "probe", "spectrum"),
-            vectors=bool(self.param_error),
+            vectors=vectors,
         )
-        noise = None
-        if self.param_error is not None:
+
+    def decide(self, operator: TangentOperator, found: Spectrum) -> RankResult:
+        """The rank, with ``saturated`` where it follows from the numbers alone."""
+        noise = None if self.param_error is None else torch.zeros_like(found.values)
+        if self.param_error:
             source = generator(self.seed, "noise", "parameters")
             noise = noise_below(operator, found, self.param_error, generator=source)
         decision = decide(
@@ -246,9 +253,9 @@ class _Measure:
             singular_values=found.values.cpu(),
             tolerance=decision.tolerance,
             gap=decision.gap,
-            n_rows=rows,
-            n_params=columns,
-            saturated=decision.rank == columns,
+            n_rows=operator.shape[0],
+            n_params=operator.shape[1],
+            saturated=decision.rank == operator.shape[1],
             verdict=decision.verdict,
             method=found.method,
             textbook_rank=decision.textbook_rank,
@@ -256,8 +263,12 @@ class _Measure:
             param_error=self.param_error,
         )
 
+    def __call__(self, operator: TangentOperator) -> RankResult:
+        """The rank of one tangent matrix."""
+        return self.decide(operator, self.spectrum(operator, vectors=bool(self.param_error)))
 
-def _is_saturated(operator: TangentOperator, result: RankResult, measure: _Measure) -> bool:
+
+def _is_saturated(operator: TangentOperator, result: RankResult, measure: RankOptions) -> bool:
     """Whether further samples, drawn like x, leave the rank as it is."""
     if result.saturated or result.rank == result.n_rows:
         return result.saturated
@@ -271,7 +282,7 @@ def _is_saturated(operator: TangentOperator, result: RankResult, measure: _Measu
 
 
 def _rank_on_growing_samples(
-    function: ModelFunction, measure: _Measure, chunk_size: int | None
+    function: ModelFunction, measure: RankOptions, chunk_size: int | None
 ) -> RankResult:
     """The rank on standard normal inputs, doubled until it no longer grows."""
     shape = input_shape(function)
@@ -290,7 +301,7 @@ def _rank_on_growing_samples(
         result = measure(operator.with_samples(samples))
         if result.saturated or (result.rank <= previous and 2 * result.rank <= result.n_rows):
             return replace(result, saturated=True)
-        budget = memory_budget(measure.max_memory, function.device)
+        budget = measure.budget(function.device)
         full = result.rank == result.n_rows
         if full and not fits(2 * result.n_rows, result.n_params, budget):
             note = (

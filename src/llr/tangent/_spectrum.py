@@ -151,7 +151,7 @@ def _chunked(
             factor = torch.linalg.qr(torch.cat([factor, block]), mode="r").R
         values, basis = singular_value_decomposition(factor, "right" if vectors else None)
         return Spectrum(values, basis, "right", "chunked")
-    matrix = row_gram(operator, budget // 4, generator=generator)
+    matrix = row_gram(operator, budget // 2, generator=generator)
     if not vectors:
         values = torch.linalg.eigvalsh(matrix).flip(0)
         if not bool(is_doubtful(values, rows).any()):
