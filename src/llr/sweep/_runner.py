@@ -155,6 +155,7 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
         experiment = config.experiment.model_copy(update={"name": folder.name})
         config = config.model_copy(update={"experiment": experiment})
     check_same_sweep(folder, config)
+    grid(config)  # a config without a grid leaves no folder behind
     with locked(folder):
         work = _prepare(config, folder)
         claim(folder, config)
