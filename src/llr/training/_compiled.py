@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
-from llr.models import TwoLayerTanhMLP, two_layer_structure
+from llr.models import two_layer_structure
 from llr.training._engine import AbstractEngine
 from llr.training._optimizers import Adam, GradientDescent, GradientFlow, Optimizer
 from llr.training._problem import Problem, RunResult
 from llr.training._threads import on_threads
+from llr.training._warmup import compiles, numba_is_off, tiny_problem
 
-__all__ = ["CompiledEngine", "Warmup", "warmup"]
+__all__ = ["CompiledEngine"]
 
 
 class CompiledEngine(AbstractEngine):
@@ -31,7 +28,6 @@ class CompiledEngine(AbstractEngine):
 
     def why_not(self, problem: Problem, optimizer: Optimizer) -> str | None:
         """Why this engine cannot train these runs, as a sentence; None if it can."""
-        parameters = list(problem.model.parameters())
         data = problem.x_train
         if isinstance(optimizer, GradientFlow):
             return "The compiled engine trains by gradient descent and Adam, not by gradient flow."
@@ -45,16 +41,26 @@ class CompiledEngine(AbstractEngine):
                 "The compiled engine computes in float64 on the CPU, and the data are "
                 f"{data.dtype} on {data.device}. Convert them, or use engine='torch'."
             )
-        if not all(parameter.requires_grad for parameter in parameters):
+        if not all(parameter.requires_grad for parameter in problem.model.parameters()):
             return (
                 "The compiled engine trains all parameters, and some have requires_grad=False. "
                 "Use engine='torch'."
             )
         if isinstance(optimizer, Adam) and optimizer.eps == 0:
             return "The compiled engine needs eps > 0 in Adam. Use engine='torch', or a small eps."
-        if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        if numba_is_off():
             return "The compiled engine needs Numba, and NUMBA_DISABLE_JIT switches it off."
         return None
+
+    def compile(self) -> bool:
+        """Compile the kernel, or load it from Numba's cache; see the interface."""
+        if numba_is_off():
+            return False
+        from llr.training._compiled_run import CompiledRun, descend
+
+        problem, model = tiny_problem()
+        run = CompiledRun(problem, 0, model.structure, GradientDescent(max_steps=1))
+        return compiles(descend, lambda: run.train(self.name, np.zeros(1, dtype=np.bool_)))
 
     def run(
         self, problem: Problem, optimizer: Optimizer, *, threads: int | None = None
@@ -63,53 +69,11 @@ class CompiledEngine(AbstractEngine):
         structure = two_layer_structure(problem.model)
         assert structure is not None
         assert not isinstance(optimizer, GradientFlow)
-        warmup()
+        self.compile()
         from llr.training._compiled_run import CompiledRun
 
-        # a run is made by the thread that trains it: its memory lies near that core
         def train(index: int, stop: np.ndarray) -> RunResult | None:
-            run = CompiledRun(problem, index, structure, optimizer)
-            return run.train(self.name, lambda: bool(stop[0]))
+            # made by the thread that trains it, so that its memory lies near that core
+            return CompiledRun(problem, index, structure, optimizer).train(self.name, stop)
 
         return on_threads(train, problem.n_train.tolist(), threads)
-
-
-@dataclass(frozen=True)
-class Warmup:
-    """What compiling ahead has done.
-
-    Attributes:
-        seconds: time it took.
-        compiled: whether there was anything to compile; False: it was found in Numba's cache on
-            disk, or in this process already.
-    """
-
-    seconds: float
-    compiled: bool
-
-    def summary(self) -> dict[str, float | bool]:
-        """One flat row."""
-        return {"seconds": self.seconds, "compiled": self.compiled}
-
-
-def warmup() -> Warmup:
-    """Compile the engine's kernel, or load it from Numba's cache on disk.
-
-    Returns:
-        How long it took, and whether it was compiled.
-
-    Example:
-        >>> first, second = warmup(), warmup()
-        >>> second.compiled
-        False
-    """
-    start = time.perf_counter()
-    from llr.training._compiled_run import CompiledRun, compilations
-
-    before = compilations()
-    model = TwoLayerTanhMLP(1, width=1, generator=torch.Generator())
-    one, index = torch.ones(1, 1, 1, dtype=torch.float64), torch.ones(1, dtype=torch.int64)
-    params = {name: value.detach().unsqueeze(0) for name, value in model.named_parameters()}
-    problem = Problem(model, params, one, one, index, one, one, index)
-    CompiledRun(problem, 0, model.structure, GradientDescent(max_steps=1)).train("", lambda: False)
-    return Warmup(seconds=time.perf_counter() - start, compiled=compilations() > before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,18 +16,13 @@ from llr.training._optimizers import Adam, Descent
 from llr.training._outcome import descent_result
 from llr.training._problem import Problem, RunResult, log_spaced
 
-__all__ = ["CompiledRun", "compilations"]
+__all__ = ["CompiledRun", "descend"]
 
 _TEST_ROWS = 64
 """Test samples evaluated at once, at least."""
 
 _CHUNK = 3e7
 """Hidden activations between two looks at whether to stop: some tens of milliseconds."""
-
-
-def compilations() -> int:
-    """How often this process has compiled the kernel instead of finding it in Numba's cache."""
-    return sum(descend.stats.cache_misses.values())
 
 
 def _aligned(size: int) -> np.ndarray:
@@ -141,15 +135,15 @@ class CompiledRun:
         )
         return self.structure.pack(weights)
 
-    def train(self, engine: str, stopped: Callable[[], bool]) -> RunResult | None:
-        """Train to the end; None if ``stopped()`` came first."""
+    def train(self, engine: str, stop: np.ndarray) -> RunResult | None:
+        """Train to the end; None if ``stop[0]`` came first."""
         start = time.perf_counter()
         grid = log_spaced(self.optimizer.max_steps)
         recorded = np.full((2, grid.size), np.nan)
         chunk = max(1, round(_CHUNK / self.cost))
         t, ended, train_mse, test_mse = 0, False, np.nan, np.nan
         while not ended:
-            if stopped():
+            if stop[0]:
                 return None
             t, ended, train_mse, test_mse = descend(
                 self.sizes, self.rule, self.data, self.work, grid, recorded, t, t + chunk

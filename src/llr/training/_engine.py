@@ -27,6 +27,10 @@ class AbstractEngine(ABC):
     def why_not(self, problem: Problem, optimizer: Optimizer) -> str | None:
         """Why this engine cannot train these runs, as a sentence; None if it can."""
 
+    def compile(self) -> bool:
+        """Compile ahead what :meth:`run` needs; whether there was anything to compile."""
+        return False
+
     @abstractmethod
     def run(
         self, problem: Problem, optimizer: Optimizer, *, threads: int | None = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import torch
 
@@ -14,6 +12,7 @@ from llr.training._objectives import random_layers
 from llr.training._optimizers import GradientFlow, Optimizer
 from llr.training._problem import Problem, RunResult
 from llr.training._threads import on_threads
+from llr.training._warmup import compiles, numba_is_off, tiny_problem
 
 __all__ = ["FlowEngine"]
 
@@ -50,6 +49,16 @@ class FlowEngine(AbstractEngine):
             )
         return None
 
+    def compile(self) -> bool:
+        """Compile the integrator, or load it from Numba's cache; see the interface."""
+        if numba_is_off():
+            return False
+        from llr.training._flow_compiled import CompiledFlow, integrate
+
+        problem, model = tiny_problem()
+        run = CompiledFlow(problem, 0, model.structure, GradientFlow(max_time=1e-6))
+        return compiles(integrate, lambda: run.run(self.name, np.zeros(1, dtype=np.bool_)))
+
     def run(
         self, problem: Problem, optimizer: Optimizer, *, threads: int | None = None
     ) -> list[RunResult]:
@@ -57,12 +66,12 @@ class FlowEngine(AbstractEngine):
         assert isinstance(optimizer, GradientFlow)
         structure = two_layer_structure(problem.model)
         trained = all(parameter.requires_grad for parameter in problem.model.parameters())
-        interpreted = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
-        if structure is None or not trained or interpreted:
+        if structure is None or not trained or numba_is_off():
             return [
                 ModuleFlow(problem, index, optimizer).run(self.name)
                 for index in range(problem.n_runs)
             ]
+        self.compile()
         from llr.training._flow_compiled import CompiledFlow
 
         def integrate(index: int, stop: np.ndarray) -> RunResult | None:

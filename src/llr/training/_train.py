@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Literal, get_args
 
 import torch
@@ -14,8 +15,9 @@ from llr.training._flow import FlowEngine
 from llr.training._optimizers import Optimizer
 from llr.training._problem import Problem, RunResult
 from llr.training._torch import TorchEngine
+from llr.training._warmup import Warmup
 
-__all__ = ["ENGINES", "EngineName", "choose_engine", "train", "train_batch"]
+__all__ = ["ENGINES", "EngineName", "choose_engine", "train", "train_batch", "warmup"]
 
 EngineName = Literal["auto", "flow", "compiled", "torch"]
 
@@ -161,3 +163,26 @@ def train(
         seeds=torch.tensor([seed], device=x.device),
     )
     return train_batch(problem, optimizer, engine=engine, threads=threads)[0]
+
+
+def warmup() -> list[Warmup]:
+    """Compile every engine that compiles, or load it from Numba's cache on disk.
+
+    Training compiles what it needs on first use; this does it ahead.
+
+    Returns:
+        For each of these engines, how long it took and whether there was anything to compile.
+
+    Example:
+        >>> _ = warmup()
+        >>> [(done.engine, done.compiled) for done in warmup()]
+        [('flow', False), ('compiled', False)]
+    """
+    done = []
+    for name, engine in ENGINES.items():
+        if type(engine).compile is AbstractEngine.compile:
+            continue
+        start = time.perf_counter()
+        compiled = engine.compile()
+        done.append(Warmup(name, time.perf_counter() - start, compiled))
+    return done

@@ -1,0 +1,55 @@
+"""Compilation apart from training: what is compiled, when, and how long it takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from llr.models import TwoLayerTanhMLP
+from llr.training._problem import Problem
+
+__all__ = ["Warmup", "compiles", "numba_is_off", "tiny_problem"]
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """What compiling an engine ahead has done.
+
+    Attributes:
+        engine: name of the engine.
+        seconds: time it took.
+        compiled: whether there was anything to compile; False: nothing, or it was found in
+            Numba's cache on disk or in this process already.
+    """
+
+    engine: str
+    seconds: float
+    compiled: bool
+
+    def summary(self) -> dict[str, str | float | bool]:
+        """One flat row."""
+        return {"engine": self.engine, "seconds": self.seconds, "compiled": self.compiled}
+
+
+def numba_is_off() -> bool:
+    """Whether the environment tells Numba to interpret instead of compiling."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
+def compiles(function: Any, call: Callable[[], object]) -> bool:
+    """Whether a call made Numba compile a function that was not in its cache."""
+    before = sum(function.stats.cache_misses.values())
+    call()
+    return sum(function.stats.cache_misses.values()) > before
+
+
+def tiny_problem() -> tuple[Problem, TwoLayerTanhMLP]:
+    """One run of the smallest network on one sample."""
+    model = TwoLayerTanhMLP(1, width=1, generator=torch.Generator())
+    one, index = torch.ones(1, 1, 1, dtype=torch.float64), torch.ones(1, dtype=torch.int64)
+    params = {name: value.detach().unsqueeze(0) for name, value in model.named_parameters()}
+    return Problem(model, params, one, one, index, one, one, index), model
