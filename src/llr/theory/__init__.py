@@ -29,6 +29,7 @@ from llr.theory._tables import (
     RankRow,
     RankTable,
     architecture_table,
+    rank_row,
     rank_table,
 )
 
@@ -56,6 +57,7 @@ __all__ = [
     "matrix_factorization_rank",
     "matrix_factorization_size",
     "optimistic_sample_size",
+    "rank_row",
     "rank_table",
     "relu_network_bound",
     "shared_convolution_size",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from llr._types import Parameters
 from llr.errors import (
     InvalidInputError,
     NotExpressibleError,
@@ -31,7 +33,15 @@ from llr.theory._closed_forms import deep_network_bound
 from llr.theory._formal_rank import formal_rank
 from llr.theory._optimistic import optimistic_sample_size
 
-__all__ = ["BIAS_SETTINGS", "Measure", "RankRow", "RankTable", "architecture_table", "rank_table"]
+__all__ = [
+    "BIAS_SETTINGS",
+    "Measure",
+    "RankRow",
+    "RankTable",
+    "architecture_table",
+    "rank_row",
+    "rank_table",
+]
 
 Measure: TypeAlias = Callable[[nn.Module], int | None]
 """Measures the model rank of a module at its present parameters; None where that is too costly."""
@@ -199,7 +209,7 @@ def rank_table(
         for k in range(width + 1):
             sizes = ModelSizes(input_dim, width, **biases)
             model = build_model("mlp", sizes, generator=torch.Generator())
-            rows.append(_row(f"mlp, target of width {k}", model, k, measure))
+            rows.append(rank_row(f"mlp, target of width {k}", model, k, measure=measure))
     else:
         if n_axes not in (1, 2):
             raise InvalidInputError(f"n_axes must be 1 or 2, got {n_axes!r}.")
@@ -222,7 +232,7 @@ def rank_table(
                 d, neurons if name == "mlp" else kernels, kernel_size=kernel_size, **biases
             )
             model = build_model(name, sizes, generator=torch.Generator())
-            rows.append(_row(name, model, target, measure))
+            rows.append(rank_row(name, model, target, measure=measure))
     return RankTable(_TITLES[table], tuple(rows))
 
 
@@ -276,17 +286,38 @@ def architecture_table(
                     output_bias=output_bias,
                 )
                 model = build_model(name, sizes, generator=torch.Generator())
-                rows.append(_row(f"{name} {scale}x", model, target, measure))
+                rows.append(rank_row(f"{name} {scale}x", model, target, measure=measure))
     return RankTable("Optimistic sample sizes", tuple(rows))
 
 
-def _row(
+def rank_row(
     architecture: str,
     model: nn.Module,
     target: nn.Module | Mapping[str, Tensor] | int,
-    measure: Measure | None,
+    *,
+    measure: Measure | None = None,
 ) -> RankRow:
-    """A row of one model, its numbers at the witness."""
+    """The row of one model and target, its ranks at parameters that attain the optimistic size.
+
+    Args:
+        architecture: the model in words.
+        model: as in :func:`optimistic_sample_size`; it is not changed.
+        target: as there.
+        measure: as in :func:`rank_table`.
+
+    Returns:
+        The row. Where the model cannot express the target, it says why.
+
+    Raises:
+        InvalidInputError: if the target is of another kind than the model.
+        UnsupportedModuleError: if nothing is known about the model.
+
+    Example:
+        >>> from llr.models import PaperTeacherMLP, SharedTanhConv1D
+        >>> row = rank_row("mine", SharedTanhConv1D(5, width=9, kernel_size=3), PaperTeacherMLP())
+        >>> row.n_parameters, row.formula_value, row.formal_rank
+        (63, 7, 7)
+    """
     names = dict(model.named_parameters())
     known: dict[str, Any] = {
         "architecture": architecture,
@@ -299,9 +330,8 @@ def _row(
         size = optimistic_sample_size(model, target)
     except NotExpressibleError as error:
         return RankRow(**known, note=f"not expressible: {error}")
-    model.load_state_dict(size.witness)
     try:
-        exact = formal_rank(model)
+        exact = formal_rank(model, params=size.witness)
     except UnsupportedModuleError:  # deep: only bounds are known
         exact = None
     published = size.published
@@ -312,9 +342,16 @@ def _row(
         formula_value=published.value if published else None,
         sample_size=size.value,
         formal_rank=exact,
-        measured_rank=measure(model) if measure else None,
+        measured_rank=None if measure is None else measure(_at(model, size.witness)),
         note=published.note if published else "",
     )
+
+
+def _at(model: nn.Module, params: Parameters) -> nn.Module:
+    """A copy of the model at other parameters."""
+    moved = copy.deepcopy(model)
+    moved.load_state_dict(params, strict=False)
+    return moved
 
 
 def _depth_row(
