@@ -16,6 +16,10 @@ COMMANDS = {
     "theory": ("llr.cli._theory:theory", "Optimistic sample sizes from closed forms."),
     "rank": ("llr.cli._rank:rank", "Measure a model rank."),
     "check": ("llr.cli._rank:check", "Check a local linear recovery guarantee on samples."),
+    "reproduce": (
+        "llr.cli._reproduce:reproduce",
+        "Make one of the papers' results again, and judge it.",
+    ),
     "warmup": ("llr.cli._warmup:warmup", "Compile the compiled engine ahead of time."),
 }
 """Name -> (module:attribute, help in one line), in the order of ``llr --help``."""

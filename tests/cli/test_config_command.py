@@ -1,0 +1,39 @@
+"""``llr config``: what it shows is what is run."""
+
+import json
+from pathlib import Path
+
+from llr.sweep import Config, load_config
+
+
+def test_show_prints_a_config_that_loads_to_the_same(llr, folder: Path):
+    result = llr("config", "--show", "training.lr=0.25")
+    assert result.exit_code == 0
+    (folder / "shown.yaml").write_text(result.stdout)
+    shown = load_config("shown.yaml")
+    assert shown == load_config("config.yaml", ["training.lr=0.25"])
+    assert shown.training.lr == 0.25
+
+
+def test_showing_is_the_default(llr):
+    assert llr("config").stdout == llr("config", "--show").stdout
+
+
+def test_without_a_config_file_the_defaults_are_shown(llr, folder: Path):
+    (folder / "config.yaml").unlink()
+    assert llr("config").stdout == Config().to_yaml()
+    result = llr("config", "--config", "config.yaml")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: config.yaml: there is no such config file.\n"
+
+
+def test_the_schema_is_json(llr):
+    assert json.loads(llr("config", "--schema").stdout) == Config.json_schema()
+
+
+def test_each_fault_is_a_line(llr):
+    result = llr("config", "training.lr=fast", "sweep.seeds=none")
+    assert result.exit_code == 2
+    first, second = result.stderr.splitlines()
+    assert first == "Error: config.yaml: training.lr must be a finite number > 0, got 'fast'."
+    assert second.startswith("Error: config.yaml: sweep.seeds must be a number of seeds")
