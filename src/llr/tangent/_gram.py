@@ -74,10 +74,10 @@ class _Rows(_AbstractPart):
                 rows.append(use.weight_rows(delta, self.channels))
             if use.bias == self.name:
                 rows.append(use.bias_rows(delta)[..., self.channels])
+        total = torch.stack(rows).sum(0) if len(rows) > 1 else rows[0]
         if self.block is None:
-            width = rows[0].shape[2]
-            self.block = rows[0].new_zeros(self.n_samples, self.n_outputs, width)
-        self.block[samples, outputs] = sum(rows[1:], rows[0])
+            self.block = total.new_empty(self.n_samples, self.n_outputs, total.shape[2])
+        self.block[samples, outputs] = total
 
     def add_to(self, gram: Tensor) -> None:
         assert self.block is not None
@@ -176,7 +176,9 @@ def _plan(operator: TangentOperator, largest: int) -> list[_AbstractPart]:
         if not mine or name in elsewhere:
             continue
         affine = [use for use in mine if isinstance(use, AffineUse)]
-        if len(affine) == len(mine) and all((u.weight, u.bias == name) == (name, False) for u in mine):
+        if len(affine) == len(mine) and all(
+            (u.weight, u.bias == name) == (name, False) for u in mine
+        ):
             factors = _Factors(name, n, c, [use.sizes for use in affine])
             if factors.n_bytes <= largest and _factors_are_cheaper(factors):
                 parts.append(factors)

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from llr.errors import InvalidInputError
 from llr.tangent._function import ModelFunction
-from llr.tangent._samples import Samples, map_samples
+from llr.tangent._samples import Samples, leaves, map_samples
 
-__all__ = ["gaussian_like", "input_shape"]
+__all__ = ["fresh_inputs", "gaussian_like", "input_shape"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _SIDES = (*range(1, 33), 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256)
@@ -62,16 +62,27 @@ def _accepts(function: ModelFunction, shape: tuple[int, ...]) -> bool:
     return True
 
 
-def gaussian_like(x: Samples, count: int, generator: torch.Generator) -> Samples | None:
+def gaussian_like(x: Samples, count: int, source: torch.Generator) -> Samples | None:
     """New Gaussian samples with the mean and spread of each tensor; None if one is not real."""
-    leaves = [x] if isinstance(x, Tensor) else list(x.values() if isinstance(x, dict) else x)
-    if not all(leaf.is_floating_point() for leaf in leaves):
+    return _drawn(x, count, source, every=1)
+
+
+def fresh_inputs(x: Samples, count: int, source: torch.Generator) -> Samples | None:
+    """New samples, in turn standard normal and with the mean and spread of each tensor of x."""
+    return _drawn(x, count, source, every=2)
+
+
+def _drawn(x: Samples, count: int, source: torch.Generator, *, every: int) -> Samples | None:
+    """Standard normal samples, each ``every``-th moved and scaled as x; None for integers."""
+    if not all(leaf.is_floating_point() for leaf in leaves(x)):
         return None
 
     def draw(leaf: Tensor) -> Tensor:
-        normal = torch.randn(count, *leaf.shape[1:], generator=generator, dtype=leaf.dtype)
+        normal = torch.randn(count, *leaf.shape[1:], generator=source, dtype=leaf.dtype)
+        normal = normal.to(leaf.device)
         spread = leaf.std(correction=0)
         scale = torch.where(spread > 0, spread, torch.ones_like(spread))
-        return leaf.mean() + scale * normal.to(leaf.device)
+        normal[every - 1 :: every] = leaf.mean() + scale * normal[every - 1 :: every]
+        return normal
 
     return map_samples(draw, x)

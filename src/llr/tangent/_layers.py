@@ -81,7 +81,7 @@ class AffineUse(AbstractUse):
         return g, t, self.tap.numel() // (n * g * t), into
 
     def factors(self, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """delta (n, c, g, T, out) and a (n, g, T, in)."""
+        """Delta (n, c, g, T, out) and a (n, g, T, in)."""
         return self.positions(delta), self.patches(self.input)
 
     def weight_rows(self, delta: Tensor, channels: slice) -> Tensor:
@@ -194,10 +194,14 @@ def _linear(
     """``F.linear``: the positions are all axes between the first and the last."""
     if not recorder.watches(input, weight, bias):
         return None
-    out = F.linear(input, _detached(recorder, weight),
-                   _detached(recorder, bias))
+    out = F.linear(input, _detached(recorder, weight), _detached(recorder, bias))
     return _record_affine(
-        recorder, out, input, weight, bias, 1,
+        recorder,
+        out,
+        input,
+        weight,
+        bias,
+        1,
         lambda x: x.reshape(x.shape[0], 1, -1, x.shape[-1]),
         lambda d: d.reshape(*d.shape[:2], 1, -1, d.shape[-1]),
     )
@@ -257,7 +261,13 @@ def _convolution(convolve: Callable, axes: int) -> Callable:
             return columns.unflatten(1, (groups, -1)).transpose(2, 3)
 
         return _record_affine(
-            recorder, out, input, weight, bias, groups, patches,
+            recorder,
+            out,
+            input,
+            weight,
+            bias,
+            groups,
+            patches,
             lambda d: d.flatten(3).unflatten(2, (groups, -1)).transpose(3, 4),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -49,6 +50,15 @@ def _join(params: Parameters, lead: int) -> Tensor:
     return torch.cat([value.flatten(lead) for value in params.values()], dim=-1)
 
 
+@cache
+def _load_forward_mode() -> None:
+    """Let torch load its forward mode, which warns of a deprecation within torch itself."""
+    zero = torch.zeros(())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        jvp(torch.sin, (zero,), (zero,))
+
+
 class Vectorized(AbstractLinearization):
     """All samples of a batch at once, by ``torch.func``."""
 
@@ -68,7 +78,13 @@ class Vectorized(AbstractLinearization):
         """The outputs on a batch, flattened in row order, as a function of the parameters."""
         return lambda params: self.function(params, map_samples(torch.clone, x)).flatten()
 
+    def _pull_back(self, x: Samples) -> Callable[[Tensor], Parameters]:
+        """The function u -> J^T u."""
+        pull_back = vjp(self._batch(x), self.function.params)[1]
+        return lambda u: pull_back(u)[0]
+
     def jvp(self, x: Samples, directions: Tensor) -> Tensor:
+        _load_forward_mode()
         outputs, theta = self._batch(x), self.function.params
 
         def along(v: Tensor) -> Tensor:
@@ -82,18 +98,15 @@ class Vectorized(AbstractLinearization):
             return self._jvp_by_reverse(x, directions)
 
     def _jvp_by_reverse(self, x: Samples, directions: Tensor) -> Tensor:
-        """J V^T where an operation lacks forward mode: differentiate u -> J^T u, which is linear."""
-        outputs, pull_back = vjp(self._batch(x), self.function.params)
-
-        def gradient(u: Tensor) -> Parameters:
-            return pull_back(u)[0]
-
-        _, push = vjp(gradient, torch.zeros_like(outputs))
+        """J V^T where an operation lacks forward mode: the derivative of u -> J^T u."""
+        pull_back = self._pull_back(x)
+        with torch.no_grad():
+            u = torch.zeros_like(self._batch(x)(self.function.params))
+        push = vjp(pull_back, u)[1]
         return vmap(lambda v: push(self.function.split(v))[0], out_dims=1)(directions)
 
     def vjp(self, x: Samples, weights: Tensor) -> Tensor:
-        _, pull_back = vjp(self._batch(x), self.function.params)
-        return _join(vmap(pull_back, in_dims=1)(weights)[0], 1)
+        return _join(vmap(self._pull_back(x), in_dims=1)(weights), 1)
 
 
 class Looped(AbstractLinearization):
@@ -111,9 +124,7 @@ class Looped(AbstractLinearization):
         """sum_o weight_o d out_o / d theta, shape (M,)."""
         if not out.requires_grad:
             return torch.cat([torch.zeros_like(leaf).flatten() for leaf in leaves])
-        parts = torch.autograd.grad(
-            out, leaves, weight, retain_graph=True, materialize_grads=True
-        )
+        parts = torch.autograd.grad(out, leaves, weight, retain_graph=True, materialize_grads=True)
         return torch.cat([part.flatten() for part in parts])
 
     def rows(self, x: Samples) -> Tensor:

@@ -42,8 +42,7 @@ def memory_budget(max_memory: float | None, device: torch.device) -> int:
     if max_memory is not None:
         if isinstance(max_memory, bool) or not max_memory > 0:
             raise InvalidInputError(
-                f"max_memory must be a number of bytes above 0, got {max_memory!r}; "
-                "1 GiB is 2**30."
+                f"max_memory must be a number of bytes above 0, got {max_memory!r}; 1 GiB is 2**30."
             )
         return int(max_memory)
     if device.type == "cuda":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -188,23 +188,7 @@ class TangentOperator:
 
     def to_scipy(self) -> LinearOperator:
         """A ``scipy.sparse.linalg.LinearOperator`` with the same products, on NumPy arrays."""
-
-        def wrap(multiply: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], np.ndarray]:
-            def product(array: np.ndarray) -> np.ndarray:
-                operand = torch.as_tensor(np.ascontiguousarray(array), device=self.device)
-                return multiply(operand).cpu().numpy()
-
-            return product
-
-        forward, backward = wrap(self.__matmul__), wrap(self._pull_back)
-        return LinearOperator(
-            shape=self.shape,
-            dtype=np.float64,
-            matvec=lambda v: forward(v.reshape(-1)),
-            rmatvec=lambda u: backward(u.reshape(-1)),
-            matmat=forward,
-            rmatmat=backward,
-        )
+        return _NumpyOperator(self)
 
     def _operand(self, v: object, length: int) -> Tensor:
         """A right-hand side, checked, in float64 on this device."""
@@ -226,6 +210,28 @@ class TangentOperator:
         size = self.chunk_size or max(1, budget // (4 * FLOAT64_BYTES * self.shape[1]))
         size = min(size, vectors)
         return size, max(1, budget // (4 * self.sample_bytes * size))
+
+
+class _NumpyOperator(LinearOperator):
+    """A tangent operator on NumPy arrays."""
+
+    def __init__(self, operator: TangentOperator) -> None:
+        super().__init__(np.float64, operator.shape)
+        self._operator = operator
+
+    def _matmat(self, X: np.ndarray) -> np.ndarray:
+        operand = torch.as_tensor(np.ascontiguousarray(X), device=self._operator.device)
+        return (self._operator @ operand).cpu().numpy()
+
+    def _rmatmat(self, X: np.ndarray) -> np.ndarray:
+        operand = torch.as_tensor(np.ascontiguousarray(X), device=self._operator.device)
+        return (self._operator.T @ operand).cpu().numpy()
+
+    def _matvec(self, x: np.ndarray) -> np.ndarray:
+        return self._matmat(x.reshape(-1, 1))[:, 0]
+
+    def _rmatvec(self, x: np.ndarray) -> np.ndarray:
+        return self._rmatmat(x.reshape(-1, 1))[:, 0]
 
 
 class TransposedTangentOperator:

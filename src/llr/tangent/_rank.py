@@ -72,9 +72,7 @@ class RankResult:
     param_error: float | None = None
 
     def summary(self) -> dict[str, object]:
-        """One flat row: everything but the singular values, with the largest and the two at
-        the rank.
-        """
+        """One flat row: everything, of the singular values the largest and the two at the rank."""
 
         def value(i: int) -> float | None:
             return float(self.singular_values[i]) if 0 <= i < len(self.singular_values) else None
@@ -263,6 +261,11 @@ class RankOptions:
             param_error=self.param_error,
         )
 
+    def can_grow(self, result: RankResult, device: torch.device) -> bool:
+        """Whether the rank of twice as many rows can be found within the memory."""
+        full = result.rank == result.n_rows
+        return not full or fits(2 * result.n_rows, result.n_params, self.budget(device))
+
     def __call__(self, operator: TangentOperator) -> RankResult:
         """The rank of one tangent matrix."""
         return self.decide(operator, self.spectrum(operator, vectors=bool(self.param_error)))
@@ -301,9 +304,7 @@ def _rank_on_growing_samples(
         result = measure(operator.with_samples(samples))
         if result.saturated or (result.rank <= previous and 2 * result.rank <= result.n_rows):
             return replace(result, saturated=True)
-        budget = measure.budget(function.device)
-        full = result.rank == result.n_rows
-        if full and not fits(2 * result.n_rows, result.n_params, budget):
+        if not measure.can_grow(result, function.device):
             note = (
                 f"The rank still grew at {count} samples, and more do not fit max_memory: it is "
                 f"at least {result.rank}."

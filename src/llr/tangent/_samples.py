@@ -11,7 +11,15 @@ from torch import Tensor
 
 from llr.errors import InvalidInputError
 
-__all__ = ["Samples", "as_samples", "batches", "concatenate", "map_samples", "sample_count"]
+__all__ = [
+    "Samples",
+    "as_samples",
+    "batches",
+    "concatenate",
+    "leaves",
+    "map_samples",
+    "sample_count",
+]
 
 Samples: TypeAlias = Tensor | dict[str, Tensor] | tuple[Tensor, ...]
 """Samples along the first axis of each tensor."""
@@ -26,7 +34,7 @@ def map_samples(transform: Callable[[Tensor], Tensor], x: Samples) -> Samples:
     return tuple(transform(value) for value in x)
 
 
-def _leaves(x: Samples) -> tuple[Tensor, ...]:
+def leaves(x: Samples) -> tuple[Tensor, ...]:
     """The tensors of the samples."""
     if isinstance(x, Tensor):
         return (x,)
@@ -39,12 +47,12 @@ def concatenate(first: Samples, second: Samples) -> Samples:
         return torch.cat([first, second])
     if isinstance(first, dict) and isinstance(second, dict):
         return {key: torch.cat([value, second[key]]) for key, value in first.items()}
-    return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
+    return tuple(torch.cat(pair) for pair in zip(leaves(first), leaves(second), strict=True))
 
 
 def sample_count(x: Samples) -> int:
     """Number of samples n."""
-    return _leaves(x)[0].shape[0]
+    return leaves(x)[0].shape[0]
 
 
 def batches(x: Samples, size: int) -> Iterator[Samples]:
@@ -81,13 +89,13 @@ def as_samples(x: object, device: torch.device) -> Samples:
         samples = tuple(_as_float64(value, device) for value in x)
     else:
         samples = _as_float64(x, device)
-    lengths = {leaf.shape[0] if leaf.dim() else 0 for leaf in _leaves(samples)}
+    lengths = {leaf.shape[0] if leaf.dim() else 0 for leaf in leaves(samples)}
     if len(lengths) != 1 or 0 in lengths:
         raise InvalidInputError(
             "x must hold at least one sample, with the same number of samples in each tensor "
             f"along the first axis, got the lengths {sorted(lengths)}."
         )
-    for leaf in _leaves(samples):
+    for leaf in leaves(samples):
         if leaf.is_floating_point() and not bool(leaf.isfinite().all()):
             raise InvalidInputError("x must be finite, got NaN or infinity; drop those samples.")
     return samples
