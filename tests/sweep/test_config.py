@@ -252,6 +252,8 @@ def test_values_without_meaning_together_are_refused(overrides: list[str], messa
         (["data.entries=[[1, 5]]", "data.train_size=1"], r"rows and columns 1..4, got \[1, 5\]"),
         (["data.entries=[[1, 1], [1, 1]]", "data.train_size=1"], "each entry at most once"),
         (["data.entries=[[1, 1]]", "data.train_size=2"], "<= 1, the length of data.entries"),
+        (["data.entries=[[1, 2, 3]]"], r"a list of a row and a column, got \[1, 2, 3\]. Write"),
+        (["data.entries=[[1]]"], r"data.entries\[0\] must be a list of a row and a column"),
         (["data.target=paper"], "data.target = paper is not defined on inputs of matrices"),
     ],
 )

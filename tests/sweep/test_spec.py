@@ -300,3 +300,31 @@ def test_building_and_training_leave_the_global_generator_alone():
     spec = run(training__max_steps=3, data__noise_std=0.1, data__target="random")
     train_batch(build_problem([spec]), spec.optimizer, engine="torch")
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("model", ["cnn_shared", "cnn_noshare", "mlp"])
+def test_a_run_can_start_near_its_target(model: str):
+    spec = run(init__method="near_target", init__std=1e-6, model__type=model, data__test_size=50)
+    problem = build_problem([spec])
+    params = {name: value[0] for name, value in problem.params.items()}
+    with torch.no_grad():
+        predicted = torch.func.functional_call(problem.model, params, (problem.x_test[0],))
+    error = (predicted - problem.y_test[0]).square().mean()
+    assert 0 < error < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.type": "diagonal"}, "cannot start diagonal: target must be affine"),
+        ({"model.scale": 1, "data.target": "random", "data.target_width": 9}, "at least 9 hidden"),
+    ],
+)
+def test_a_start_near_a_target_that_cannot_be_expressed_is_refused(changes: dict, message: str):
+    with pytest.raises(ConfigError, match=message):
+        run(**{"init.method": "near_target"}, **changes)
+    sweep = {"sweep.enabled": True, "init.method": "near_target"}
+    with pytest.raises(ConfigError, match=message):
+        grid(
+            parse_config({}, sweep | {"sweep.models": [changes.get("model.type", "mlp")]} | changes)
+        )

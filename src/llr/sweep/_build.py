@@ -15,7 +15,7 @@ from llr.seeds import derive_seed, generator
 from llr.sweep._spec import RunSpec
 from llr.training import Optimizer, Problem
 
-__all__ = ["build_dataset", "build_problem", "optimizer_of"]
+__all__ = ["build_dataset", "build_problem", "least_rank_point", "optimizer_of"]
 
 
 def optimizer_of(spec: RunSpec) -> Optimizer:
@@ -74,7 +74,7 @@ def build_problem(specs: Sequence[RunSpec]) -> Problem:
     built = {target: target.build() for target in {spec.target for spec in specs}}
     model = specs[0].build_model()
     starts = {
-        target: _least_rank_point(model, built[target])
+        target: least_rank_point(model, built[target])
         for target in {spec.target for spec in specs if spec.init_method == "near_target"}
     }
     return Problem.stack(
@@ -82,7 +82,7 @@ def build_problem(specs: Sequence[RunSpec]) -> Problem:
     )
 
 
-def _least_rank_point(model: nn.Module, target: nn.Module) -> Parameters:
+def least_rank_point(model: nn.Module, target: nn.Module) -> Parameters:
     """The target's parameters of least model rank."""
     from llr.theory import optimistic_sample_size
 

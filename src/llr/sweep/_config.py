@@ -50,7 +50,7 @@ Bool: TypeAlias = Annotated[bool, Flag()]
 Model: TypeAlias = Annotated[ModelName, Choice(MODEL_NAMES)]
 Sizes: TypeAlias = Annotated[tuple[Size, ...], ListOf("integers >= 1", "[5, 10, 20]")]
 Entry: TypeAlias = Annotated[
-    tuple[Size, Size], ListOf("a row and a column", "[3, 1]", repeats=True)
+    tuple[Size, Size], ListOf("a row and a column", "[3, 1]", length=2, repeats=True)
 ]
 
 

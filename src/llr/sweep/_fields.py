@@ -192,24 +192,26 @@ class Choice(_AbstractKind):
 
 @dataclass(frozen=True)
 class ListOf(_AbstractKind):
-    """A list that is not empty and holds no value twice, unless ``repeats``."""
+    """A list of ``length`` values, or of one or more; no value twice, unless ``repeats``."""
 
     of: str
     example: str
+    length: int | None = None
     repeats: bool = False
 
     def check(self, value: Any) -> Any:
         """A tuple."""
-        if not isinstance(value, (list, tuple)) or not value:
-            hint = f" Write {self.example}."
-            raise _refusal(f"a list of {self.of} that is not empty", value, hint)
+        fits = isinstance(value, (list, tuple)) and len(value) == (self.length or len(value)) > 0
+        if not fits:
+            emptiness = " that is not empty" if self.length is None else ""
+            raise _refusal(f"a list of {self.of}{emptiness}", value, f" Write {self.example}.")
         if not self.repeats:
             _no_repeats(value)
         return tuple(value)
 
     def json_schema(self) -> dict[str, Any]:
-        """At least one item."""
-        return {"minItems": 1} | ({} if self.repeats else {"uniqueItems": True})
+        """How many items, and whether they differ."""
+        return {"minItems": self.length or 1} | ({} if self.repeats else {"uniqueItems": True})
 
 
 def _no_repeats(values: list[Any] | tuple[Any, ...]) -> None:

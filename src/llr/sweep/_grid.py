@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from llr.errors import ConfigError, LLRError
 from llr.models import ModelName, scaled_width
+from llr.sweep._build import least_rank_point
 from llr.sweep._config import Config
 from llr.sweep._names import CONVOLUTIONS, FULLY_CONNECTED, WIDTHLESS, input_shape
 from llr.sweep._spec import RunSpec, TargetSpec, file_digest
@@ -24,7 +25,8 @@ def grid(config: Config) -> list[RunSpec]:
         One spec a run, all different.
 
     Raises:
-        ConfigError: if the sweep is not enabled, or the target's file cannot be used.
+        ConfigError: if the sweep is not enabled, the target's file cannot be used, or a run is
+            to start near a target that its model cannot express.
 
     Example:
         >>> from llr.sweep import parse_config
@@ -38,7 +40,7 @@ def grid(config: Config) -> list[RunSpec]:
             "add sweep.enabled=true to the command; llr train trains the single run."
         )
     target = _target_spec(config)
-    return [
+    specs = [
         _run(config, target, model, size, n, std, seed)
         for model in config.sweep.models or ()
         for size in _sizes(config, model, config.sweep.scales)
@@ -46,6 +48,8 @@ def grid(config: Config) -> list[RunSpec]:
         for std in config.sweep.init_stds or (None,)
         for seed in config.seeds
     ]
+    _check_starts(specs)
+    return specs
 
 
 def single_run(config: Config) -> RunSpec:
@@ -58,7 +62,8 @@ def single_run(config: Config) -> RunSpec:
         The spec.
 
     Raises:
-        ConfigError: if the target's file cannot be used.
+        ConfigError: if the target's file cannot be used, or the run is to start near a target
+            that its model cannot express.
 
     Example:
         >>> from llr.sweep import parse_config
@@ -70,7 +75,21 @@ def single_run(config: Config) -> RunSpec:
     n = config.data.train_size
     assert n is not None  # a complete config has one
     seed = config.experiment.seed
-    return _run(config, _target_spec(config), config.model.type, size, n, config.init.std, seed)
+    spec = _run(config, _target_spec(config), config.model.type, size, n, config.init.std, seed)
+    _check_starts([spec])
+    return spec
+
+
+def _check_starts(specs: Sequence[RunSpec]) -> None:
+    """Every model must have parameters that are the target, where runs start near them."""
+    near = {spec.architecture: spec for spec in specs if spec.init_method == "near_target"}
+    for spec in near.values():
+        try:
+            least_rank_point(spec.build_model(), spec.target.build())
+        except LLRError as error:
+            raise ConfigError(
+                f"init.method = near_target cannot start {spec.model}: {error}"
+            ) from None
 
 
 def _sizes(
