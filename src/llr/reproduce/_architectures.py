@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from llr.report import HeatPanel, architecture_name, plot_heat_panels
-from llr.reproduce._heat_maps import heat_panel, row_summary, switching_table
+from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table
 from llr.reproduce._outcome import Finished, Outcome, tuned_runs
 from llr.reproduce._verdict import Comparison, Verdict
 
@@ -76,7 +76,7 @@ def _outcome(
             measured=None if pd.isna(row.mean_first_below) else int(row.mean_first_below),
             tolerance=tolerance,
         )
-        for row in switches.itertuples()
+        for row in rows_of(switches)
     )
     return Outcome(
         Verdict(finished.name, _words(finished, switches), comparisons),

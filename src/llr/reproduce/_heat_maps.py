@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from llr.analysis import summary_table, transition
 from llr.report import HeatPanel, HeatRow
 
-__all__ = ["heat_panel", "row_summary", "switching_table"]
+__all__ = ["heat_panel", "row_summary", "rows_of", "switching_table"]
 
 
 def row_summary(runs: pd.DataFrame, *, by: Sequence[str], threshold: float) -> pd.DataFrame:
@@ -112,3 +112,8 @@ def first_below(summary: pd.DataFrame, column: str, threshold: float) -> int | N
 def _or_none(value: float) -> int | None:
     """An integer where there is one."""
     return int(value) if math.isfinite(value) else None
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a table, each column an attribute."""
+    return iter(frame.itertuples())

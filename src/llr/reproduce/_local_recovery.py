@@ -13,8 +13,11 @@ from matplotlib.figure import Figure
 
 from llr.analysis import exponent
 from llr.report import figure_of, style
+from llr.reproduce._heat_maps import rows_of
 from llr.reproduce._outcome import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
+from llr.sweep import grid
+from llr.theory import optimistic_sample_size
 
 __all__ = ["error_orders", "judge", "local_errors", "onset"]
 
@@ -30,8 +33,11 @@ _ROUNDING = 1e-27
 
 def judge(finished: Finished) -> Outcome:
     """Cliffs in the test error beside the optimistic sample sizes."""
-    errors, orders = local_errors(finished.runs), error_orders(finished.runs)
+    runs = _with_theory(finished)
+    errors, orders = local_errors(runs), error_orders(runs)
     cliffs = _cliffs(orders)
+    bounds = runs.groupby("variant")["bound_only"].first()
+    cliffs = cliffs.assign(bound_only=cliffs["variant"].map(bounds))
     headline = [name for name in finished.paper["headline"] if name in set(cliffs["variant"])]
     figures = {"local_recovery": draw_cliffs(errors, orders, headline)}
     if len(cliffs) > len(headline):
@@ -40,6 +46,19 @@ def judge(finished: Finished) -> Outcome:
         _verdict(finished.name, cliffs),
         figures,
         {"errors": errors, "exponents": orders, "transitions": cliffs},
+    )
+
+
+def _with_theory(finished: Finished) -> pd.DataFrame:
+    """The runs with the least upper bound of the optimistic sample size, and if it is no more."""
+    sizes = {}
+    for plan, config in finished.sweeps:
+        spec = grid(config)[0]
+        sizes[plan.variant] = optimistic_sample_size(spec.build_model(), spec.target.build())
+    variants = finished.runs["variant"]
+    return finished.runs.assign(
+        optimistic_sample_size=variants.map({name: size.upper for name, size in sizes.items()}),
+        bound_only=variants.map({name: size.value is None for name, size in sizes.items()}),
     )
 
 
@@ -134,7 +153,7 @@ def _verdict(name: str, cliffs: pd.DataFrame) -> Verdict:
             measured=None if pd.isna(row.measured) else int(row.measured),
             relation="at most" if row.bound_only else "equals",
         )
-        for row in cliffs.itertuples()
+        for row in rows_of(cliffs)
     )
     exact = cliffs[~cliffs["bound_only"]]
     hits = int((exact["measured"] == exact["optimistic_sample_size"]).sum())
@@ -147,7 +166,7 @@ def _verdict(name: str, cliffs: pd.DataFrame) -> Verdict:
     if len(deep):
         pairs = ", ".join(
             f"{row.variant}: {row.measured} (bound {row.optimistic_sample_size:g})"
-            for row in deep.itertuples()
+            for row in rows_of(deep)
         )
         words += f" Where only an upper bound is known: {pairs}."
     return Verdict(name, words, comparisons)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from llr.report import architecture_name, plot_heat_panels
-from llr.reproduce._heat_maps import heat_panel, row_summary, switching_table
+from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table
 from llr.reproduce._outcome import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 
@@ -41,7 +41,7 @@ def judge_toys(finished: Finished) -> Outcome:
     ]
     comparisons = tuple(
         _comparison(f"{architecture_name(row.model)}, {row.variant}", row, "the paper's figure")
-        for row in switches.itertuples()
+        for row in rows_of(switches)
     )
     early = sorted(switches.loc[switches["median_first_below"] < 3, "variant"].unique())
     words = (
@@ -74,7 +74,7 @@ def judge_matrices(finished: Finished) -> Outcome:
             panels.append(heat_panel(f"({letter}) {title}", mine, rows, column="variant"))
     comparisons = tuple(
         _comparison(row.variant, row, "the paper's figure")
-        for row in switches.itertuples()
+        for row in rows_of(switches)
         if row.paper is not None and not pd.isna(row.paper)
     )
     found = ", ".join(f"{c.what} at {c.measured}" for c in comparisons)
