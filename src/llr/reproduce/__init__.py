@@ -1,1 +1,20 @@
-"""TBD."""
+"""The papers' results, and local recovery beyond them: a YAML file and a verdict each."""
+
+from llr.reproduce._gallery import write_page
+from llr.reproduce._runner import NAMES, Job, Reproduced, list_reproductions, reproduce
+from llr.reproduce._settings import Plan, Reproduction, load_reproduction
+from llr.reproduce._verdict import Comparison, Verdict
+
+__all__ = [
+    "NAMES",
+    "Comparison",
+    "Job",
+    "Plan",
+    "Reproduced",
+    "Reproduction",
+    "Verdict",
+    "list_reproductions",
+    "load_reproduction",
+    "reproduce",
+    "write_page",
+]

@@ -43,6 +43,14 @@ class Comparison:
         below = excess >= -self.tolerance or self.relation == "at most"
         return above and below
 
+    def __str__(self) -> str:
+        measured = "none" if self.measured is None else f"{self.measured:g}"
+        if self.expected is None:
+            return f"{self.what}: {measured}"
+        relation = "" if self.relation == "equals" else f"{self.relation} "
+        mark = "" if self.agrees else "  <- differs"
+        return f"{self.what}: {measured}, {self.source} {relation}{self.expected:g}{mark}"
+
     def summary(self) -> dict[str, Any]:
         """One flat row."""
         return {**asdict(self), "agrees": self.agrees}
