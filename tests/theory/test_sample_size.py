@@ -279,25 +279,45 @@ def test_covers_are_the_cheapest_ones() -> None:
                 if covered == union:
                     cost = covered.bit_count() + price * count
                     best[count] = min(cost, best.get(count, cost))
-        covers, complete = least_covers(union, sets, price)
-        assert complete
+        found = least_covers(union, sets, price)
+        covers = found.options
+        assert found.complete
+        assert found.bound == covers[-1].cost
         assert covers[0].cost == best[min(best)]
         assert len(covers[0].chosen) == min(best)
         assert covers[-1].cost == min(best.values())
 
 
-def test_an_unfinished_search_says_so_and_still_covers() -> None:
-    sets = [1 << i | 1 << (i + 1) for i in range(30)]
-    covers, complete = least_covers((1 << 31) - 1, sets, 1, node_limit=20)
-    assert not complete
-    assert all(not ((1 << 31) - 1) & ~_union(sets[i] for i in cover.chosen) for cover in covers)
+def pixels(d: int, share: float) -> TwoLayerTanhMLP:
+    """tanh of a random share of the pixels of a d x d image, added up."""
+    lit = torch.rand(d * d, generator=torch.Generator().manual_seed(0)) < share
+    rows = torch.eye(d * d)[lit].tolist()
+    return set_weights(
+        TwoLayerTanhMLP(d * d, width=len(rows), hidden_bias=False), rows, [1.0] * len(rows)
+    )
 
 
-def _union(sets: object) -> int:
-    total = 0
-    for s in sets:  # type: ignore[attr-defined]
-        total |= s
-    return total
+def test_single_pixels_under_large_kernels_are_covered_at_the_least_cost() -> None:
+    # 3 x 3 positions of kernels of side 7: the pixels of a 9 x 9 image fall into 7 x 7 kernels.
+    model = SharedTanhConv2D(9, width=60, kernel_size=7, hidden_bias=False)
+    target = pixels(9, 0.5)
+    size = optimistic_sample_size(model, target)
+    assert size.value is not None
+    assert_attained(model, size, target)
+
+
+def test_a_covering_problem_too_large_gives_honest_bounds() -> None:
+    model = SharedTanhConv2D(18, width=120, kernel_size=16, hidden_bias=False)
+    target = pixels(18, 0.4)
+    size = optimistic_sample_size(model, target)
+    assert size.value is None
+    assert intrinsic_form(target).width < size.lower < size.upper < size.n_parameters
+    assert_attained(model, size, target)
+    assert size.published is not None
+    assert "not settled" in size.published.note
+    narrow = SharedTanhConv2D(18, width=20, kernel_size=16, hidden_bias=False)
+    with pytest.raises(NotExpressibleError, match="with 20 kernels was found, one with"):
+        optimistic_sample_size(narrow, target)
 
 
 # --- Targets out of reach -------------------------------------------------------------------

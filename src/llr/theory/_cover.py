@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Cover", "least_covers"]
+__all__ = ["Cover", "Covers", "least_covers"]
 
-NODE_LIMIT = 200_000
+NODE_LIMIT = 30_000
 """Branches searched for one class of kernels before the answer is given as bounds."""
 
 
@@ -24,9 +24,24 @@ class Cover:
     chosen: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Covers:
+    """The cheapest covers for each number of sets that pays off.
+
+    Attributes:
+        options: covers with increasing number of sets and decreasing cost.
+        complete: whether the search was; if not, smaller or cheaper covers may exist.
+        bound: lower bound of the cost; the least cost if the search was complete.
+    """
+
+    options: list[Cover]
+    complete: bool
+    bound: int
+
+
 def least_covers(
     wanted: int, sets: Sequence[int], price: int, *, node_limit: int = NODE_LIMIT
-) -> tuple[list[Cover], bool]:
+) -> Covers:
     """Cheapest covers of ``wanted`` for each number of sets that pays off.
 
     The cost of a choice is the number of elements in its union plus ``price`` for each set.
@@ -38,8 +53,7 @@ def least_covers(
         node_limit: number of branches after which the search stops.
 
     Returns:
-        Covers with increasing number of sets and decreasing cost, and whether the search was
-        complete. If not, the covers are valid but cheaper or smaller ones may exist.
+        The covers.
     """
     largest = max(s.bit_count() for s in sets)
     # Elements in the same sets stand or fall together: keep one of each kind.
@@ -49,11 +63,20 @@ def least_covers(
         element = rest & -rest
         rest ^= element
         kinds.setdefault(sum(1 << i for i, s in enumerate(sets) if s & element), element)
+    by_choice = sorted(kinds.items(), key=lambda kind: kind[0].bit_count())
     best: dict[int, Cover] = {}  # by number of sets
     nodes = 0
 
     def beaten(count: int, cost: int) -> bool:
         return any(n <= count and cover.cost <= cost for n, cover in best.items())
+
+    def needed(missing: int) -> int:
+        """A lower bound of the sets still needed: elements no two of which share a set."""
+        apart = taken = 0
+        for within, element in by_choice:
+            if element & missing and not within & taken:
+                apart, taken = apart + 1, taken | within
+        return max(apart, -(-missing.bit_count() // largest))
 
     def search(chosen: tuple[int, ...], union: int, allowed: int) -> None:
         nonlocal nodes
@@ -64,7 +87,7 @@ def least_covers(
             if not beaten(len(chosen), cost):
                 best[len(chosen)] = Cover(cost, chosen)
             return
-        count = len(chosen) + -(-missing.bit_count() // largest)
+        count = len(chosen) + needed(missing)
         if nodes > node_limit or beaten(count, (union | missing).bit_count() + price * count):
             return
         # Branch on the missing element that the fewest sets may still cover.
@@ -78,8 +101,10 @@ def least_covers(
             search((*chosen, i), union | sets[i], allowed)
 
     search((), 0, (1 << len(sets)) - 1)
-    covers: list[Cover] = []
+    options: list[Cover] = []
     for count in sorted(best):
-        if not covers or best[count].cost < covers[-1].cost:
-            covers.append(best[count])
-    return covers, nodes <= node_limit
+        if not options or best[count].cost < options[-1].cost:
+            options.append(best[count])
+    complete = nodes <= node_limit
+    bound = max(wanted.bit_count(), largest if wanted else 0) + price * needed(wanted)
+    return Covers(options, complete, options[-1].cost if complete else bound)

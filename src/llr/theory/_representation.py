@@ -225,10 +225,10 @@ def _with_sharing(
         for wanted, masks in (_as_masks(kernels, members, left) for members in classes)
     ]
     budget = structure.channels - constant_unit
-    choice = _within_budget([covers for covers, _ in solved], budget)
-    least = sum(len(covers[0].chosen) for covers, _ in solved)
+    choice = _within_budget([covers.options for covers in solved], budget)
+    least = sum(len(covers.options[0].chosen) for covers in solved)
     if choice is None:
-        if all(complete for _, complete in solved):
+        if all(covers.complete for covers in solved):
             raise _too_narrow(structure, least + constant_unit, constant_unit)
         raise NotExpressibleError(
             f"no representation of this target with {budget} kernels was found, one with {least} "
@@ -237,12 +237,10 @@ def _with_sharing(
         )
     units: list[_Unit] = []
     lower = upper = union = 0
-    for members, cover, (_, complete) in zip(classes, choice, solved, strict=True):
+    for members, cover, covers in zip(classes, choice, solved, strict=True):
         upper += cover.cost
+        lower += cover.cost if covers.complete else covers.bound
         union += cover.cost - price * len(cover.chosen)
-        wanted = len(left.keys() & {key for i in members for key in kernels[i].neurons})
-        bound = max(wanted, structure.positions) + price * -(-wanted // structure.positions)
-        lower += cover.cost if complete else bound
         for member in cover.chosen:
             kernel = kernels[members[member]]
             output = {j: left.pop(key) for j, key in enumerate(kernel.neurons) if key in left}
