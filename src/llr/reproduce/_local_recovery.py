@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from llr.analysis import exponent
 from llr.report import figure_of, style
+from llr.reproduce._beside import draw_beside
 from llr.reproduce._heat_maps import rows_of
 from llr.reproduce._outcome import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
@@ -43,7 +44,12 @@ def judge(finished: Finished) -> Outcome:
     headline = [name for name in finished.paper["headline"] if name in set(cliffs["variant"])]
     figures = {"local_recovery": draw_cliffs(errors, orders, headline)}
     if len(cliffs) > len(headline):
-        figures["every-setting"] = draw_transitions(cliffs)
+        figures["every-setting"] = draw_beside(
+            cliffs["variant"],
+            cliffs["optimistic_sample_size"],
+            [None if pd.isna(n) else int(n) for n in cliffs["measured"]],
+            bounds=cliffs["bound_only"],
+        )
     return Outcome(
         _verdict(finished.name, cliffs),
         figures,
@@ -224,29 +230,6 @@ def _mark_orders(ax: Axes) -> None:
     ax.set_yticks([2, 4, 6, 8])
     ax.set_ylim(1, 9)
     ax.grid(axis="y", lw=0.4, alpha=0.6)
-
-
-@style()
-def draw_transitions(cliffs: pd.DataFrame) -> Figure:
-    """The onset of fourth order beside the optimistic sample size, a row a variant."""
-    figure = figure_of(None, 5.0, 0.19 * len(cliffs) + 0.7)
-    ax = figure.subplots()
-    rows = np.arange(len(cliffs))
-    ax.hlines(rows, 0, cliffs["optimistic_sample_size"], color="#dddddd", lw=0.8, zorder=0)
-    exact = ~cliffs["bound_only"].to_numpy()
-    formula = cliffs["optimistic_sample_size"].to_numpy(dtype=float)
-    ax.plot(formula[exact], rows[exact], "|", color="#D00000", ms=10, mew=1.6, label="formula")
-    ax.plot(
-        formula[~exact], rows[~exact], "<", color="#D00000", ms=5, mfc="none", label="upper bound"
-    )
-    measured = cliffs["measured"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-    ax.plot(measured, rows, "o", color="black", ms=3.2, label="measured")
-    ax.set_yticks(rows, cliffs["variant"])
-    ax.invert_yaxis()
-    ax.set_xlim(0, None)
-    ax.set_xlabel("number of samples n")
-    ax.legend(loc="lower right")
-    return figure
 
 
 def _by(table: pd.DataFrame, column: str) -> Iterator[tuple[float, pd.DataFrame]]:
