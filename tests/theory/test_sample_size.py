@@ -495,6 +495,14 @@ def test_deep_networks_are_bounded_by_the_narrow_networks_parameters(activation:
     assert optimistic_sample_size(wide, 2).upper == size.upper
 
 
+def test_deep_bounds_take_models_and_targets_of_different_dtypes() -> None:
+    narrow = generic(MLP(3, widths=[2, 2]))
+    wide = MLP(3, widths=[4, 4], dtype=torch.float32)
+    size = optimistic_sample_size(wide, narrow)
+    assert (size.lower, size.upper) == (1, 3 * 2 + 2 + 2 * 2 + 2 + 2)
+    assert {value.dtype for value in size.witness.values()} == {torch.float32}
+
+
 def test_relu_networks_lose_a_direction_for_each_neuron() -> None:
     wide = MLP(3, widths=[5], activation="relu")
     assert optimistic_sample_size(wide, 2).upper == 2 * (3 + 1 + 1) - 2

@@ -38,9 +38,6 @@ class ClosedForm:
     formula: str
     theorem: str
 
-    def __int__(self) -> int:
-        return self.value
-
 
 def fully_connected_rank(input_dim: int, *, distinct: int, effective: int) -> ClosedForm:
     """Model rank of a two-layer tanh network without biases: m_w + m_a d.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["Cover", "Covers", "least_covers"]
 
-NODE_LIMIT = 30_000
+NODE_LIMIT = 60_000
 """Branches searched for one class of kernels before the answer is given as bounds."""
 
 

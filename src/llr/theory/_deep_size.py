@@ -92,9 +92,9 @@ def _least(model: nn.Module, witness: Parameters, layers: FullyConnected) -> int
     """Output biases, and one for a target that the probes show to vary (or to be nonzero)."""
     stream = generator(0, "probe")
     x = torch.randn(PROBES, layers.sizes[0], generator=stream, dtype=torch.float64)
-    first = next(model.parameters())
-    outputs = functional_call(model, witness, (x.to(first),)).detach()
-    noise = NOISE * (1 + max(float(value.abs().max()) for value in witness.values()))
+    exact = {name: value.detach().cpu().double() for name, value in witness.items()}
+    outputs = functional_call(model, exact, (x,))
+    noise = NOISE * (1 + max(float(value.abs().max()) for value in exact.values()))
     if layers.biases[-1] is None:
         return int(float(outputs.abs().max()) > noise)
     return layers.sizes[-1] + int(float((outputs - outputs[0]).abs().max()) > noise)
