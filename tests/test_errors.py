@@ -14,6 +14,7 @@ from llr.errors import (
     check_number,
     check_positive_int,
     check_shape,
+    did_you_mean,
     nearest,
     quoted_list,
 )
@@ -36,6 +37,11 @@ def test_every_error_is_one_of_ours_and_of_a_kind_that_python_knows():
 )
 def test_the_nearest_name_is_named_only_if_it_is_near(name: str, expected: str | None):
     assert nearest(name, ["train", "test", "noise"]) == expected
+
+
+def test_a_suggestion_ends_a_message_or_is_nothing():
+    assert did_you_mean("trian", ["train", "test"]) == " Did you mean 'train'?"
+    assert did_you_mean("xyz", ["train", "test"]) == ""
 
 
 def test_names_are_listed_in_quotes():

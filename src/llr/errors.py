@@ -14,6 +14,7 @@ __all__ = [
     "ConfigError",
     "InvalidInputError",
     "LLRError",
+    "MissingExtraError",
     "NotExpressibleError",
     "ResultsError",
     "StoreError",
@@ -22,6 +23,7 @@ __all__ = [
     "check_number",
     "check_positive_int",
     "check_shape",
+    "did_you_mean",
     "nearest",
     "quoted_list",
 ]
@@ -57,10 +59,20 @@ class ResultsError(LLRError, ValueError):
     """A results file is missing or does not follow the documented schema."""
 
 
+class MissingExtraError(LLRError, ImportError):
+    """A library of an optional extra is not installed."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name that looks most like ``name``, if one is close."""
     matches = difflib.get_close_matches(str(name), list(valid), n=1, cutoff=0.5)
     return matches[0] if matches else None
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """``" Did you mean 'x'?"``, to end a message with, if a valid name is close; else nothing."""
+    close = nearest(name, valid)
+    return f" Did you mean {close!r}?" if close else ""
 
 
 def quoted_list(names: Iterable[str]) -> str:
@@ -78,10 +90,9 @@ def check_choice(argument: str, value: str, valid: Iterable[T]) -> T:
     for option in options:
         if value == option:
             return option
-    close = nearest(value, options)
-    hint = f" Did you mean {close!r}?" if close else ""
     raise InvalidInputError(
-        f"{argument} must be one of {quoted_list(options)}, got {value!r}.{hint}"
+        f"{argument} must be one of {quoted_list(options)}, got {value!r}."
+        f"{did_you_mean(value, options)}"
     )
 
 

@@ -11,6 +11,8 @@ COMMANDS = {
         "Train every run of a config's grid; go on where it stopped.",
     ),
     "plot": ("llr.cli._plot:plot", "Draw a sweep's figures from its results, without training."),
+    "report": ("llr.cli._report:report", "Write a sweep as one HTML file."),
+    "watch": ("llr.cli._report:watch", "Show a running sweep in the browser."),
     "config": ("llr.cli._config:config", "Show a config with every default filled in."),
     "verify": ("llr.cli._verify:verify", "Check in seconds that this installation computes right."),
     "theory": ("llr.cli._theory:theory", "Optimistic sample sizes from closed forms."),

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 import llr
-from llr.errors import ConfigError, LLRError, nearest
+from llr.errors import ConfigError, LLRError, did_you_mean
 
 __all__ = ["CommandGroup"]
 
@@ -63,8 +63,7 @@ class CommandGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, but a wrong name is told the nearest."""
         if args and args[0] not in self._table and not args[0].startswith("-"):
-            close = nearest(args[0], self._table)
-            hint = f" Did you mean {close!r}?" if close else ""
+            hint = did_you_mean(args[0], self._table)
             ctx.fail(f"No such command {args[0]!r}; there are {', '.join(self._table)}.{hint}")
         return super().resolve_command(ctx, args)
 

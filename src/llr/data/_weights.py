@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from llr._types import Parameters
 from llr._yaml import parse_yaml
-from llr.errors import ConfigError, InvalidInputError, nearest, quoted_list
+from llr.errors import ConfigError, InvalidInputError, did_you_mean, nearest, quoted_list
 from llr.models import MLP, MatrixFactorization, ModelName, ModelSizes, build_model
 
 __all__ = ["module_from_weights", "read_weights"]
@@ -271,11 +271,9 @@ def _check_same_keys(
     """Names and shapes must be those of the module."""
     for name in weights:
         if name not in expected:
-            close = nearest(name, expected)
-            hint = f" Did you mean {close!r}?" if close else ""
             raise InvalidInputError(
                 f"{source}: {name} is not a weight of this network; valid are "
-                f"{quoted_list(expected)}.{hint}"
+                f"{quoted_list(expected)}.{did_you_mean(name, expected)}"
             )
     for name, tensor in expected.items():
         if name not in weights:

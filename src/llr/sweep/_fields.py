@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from llr.errors import nearest
+from llr.errors import did_you_mean
 
 __all__ = [
     "Choice",
@@ -43,8 +43,7 @@ def short(value: object) -> str:
 
 def suggestion(name: object, valid: list[str]) -> str:
     """``" Did you mean 'x'?"`` if a valid name is close, else nothing."""
-    close = nearest(name, valid) if isinstance(name, str) and len(name) <= 100 else None
-    return f" Did you mean {close!r}?" if close else ""
+    return did_you_mean(name, valid) if isinstance(name, str) and len(name) <= 100 else ""
 
 
 def _refusal(allowed: str, value: object, hint: str = "") -> PydanticCustomError:
