@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.func import grad, jacrev, jvp, vjp, vmap
 
 from llr._types import Parameters
-from llr.errors import LLRError, UnsupportedModuleError
+from llr.errors import InvalidInputError, LLRError, UnsupportedModuleError
 from llr.tangent._function import ModelFunction
-from llr.tangent._samples import Samples, batches, map_samples
+from llr.tangent._samples import Samples, batches, leaves, map_samples
 
 __all__ = ["AbstractLinearization", "linearize"]
 
@@ -162,8 +162,17 @@ def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
     """
     two = map_samples(lambda leaf: leaf[:2].clone(), x)
     fast, slow = Vectorized(function), Looped(function)
-    with torch.no_grad():
-        single = torch.cat([function(function.params, part) for part in batches(two, 1)])
+    try:
+        with torch.no_grad():
+            single = torch.cat([function(function.params, part) for part in batches(two, 1)])
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        if isinstance(error, LLRError):
+            raise
+        shapes = ", ".join(str(("n", *leaf.shape[1:])).replace("'", "") for leaf in leaves(x))
+        raise InvalidInputError(
+            f"the model must take samples as they are in x, of shape {shapes}, but fails on one: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     try:
         fast.gradients(two)
     except _TRANSFORM_ERRORS as error:
