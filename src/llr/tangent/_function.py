@@ -15,7 +15,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from llr._types import Parameters
 from llr.errors import InvalidInputError, UnsupportedModuleError, nearest, quoted_list
-from llr.tangent._samples import Samples, sample_count
+from llr.tangent._samples import Samples, map_samples, sample_count
 
 __all__ = ["Model", "ModelFunction", "as_function"]
 
@@ -60,10 +60,10 @@ class ModelFunction:
         return ModelFunction(params, self.raw, self.module)
 
     def __call__(self, params: Parameters, x: Samples) -> Tensor:
-        """Outputs of shape (n, c) at a batch of n samples."""
+        """Outputs of shape (n, c) at a batch of n samples; work in place is done on a copy."""
         n = sample_count(x)
         try:
-            out = self.raw(params, x)
+            out = self.raw(params, map_samples(torch.clone, x))
         except RuntimeError as error:
             if "expected" in str(error) and "dtype" in str(error):
                 raise UnsupportedModuleError(

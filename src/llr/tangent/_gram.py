@@ -20,7 +20,7 @@ from llr.tangent._layers import AbstractUse, AffineUse, Recorder
 from llr.tangent._linearization import Vectorized
 from llr.tangent._memory import FLOAT64_BYTES
 from llr.tangent._operator import TangentOperator
-from llr.tangent._samples import Samples, batches, map_samples, sample_count
+from llr.tangent._samples import Samples, batches, sample_count
 
 __all__ = ["column_blocks", "row_gram"]
 
@@ -152,7 +152,7 @@ def _record(
     watched = {name: function.params[name].clone().requires_grad_() for name in names}
     recorder = Recorder(watched, sample_count(x))
     with torch.enable_grad(), recorder:
-        out = function({**function.params, **watched}, map_samples(torch.clone, x))
+        out = function({**function.params, **watched}, x)
     return out, watched, recorder.uses
 
 

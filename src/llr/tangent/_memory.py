@@ -61,7 +61,7 @@ def sample_bytes(function: ModelFunction, x: Samples) -> int:
         return tensor
 
     leaves = {name: value.detach().requires_grad_() for name, value in function.params.items()}
-    one = map_samples(lambda leaf: leaf[:1].clone(), x)
+    one = map_samples(lambda leaf: leaf[:1], x)
     with (
         torch.enable_grad(),
         torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
