@@ -43,7 +43,7 @@ def test_numbers_fit_their_cells(value, text):
 
 def test_heat_map_has_a_panel_an_architecture_and_a_row_a_scale(paper_runs):
     panels = heat_panels(paper_runs)
-    assert [panel.title for panel in panels] == ["Fully connected", "CNN, unshared", "CNN, shared"]
+    assert [panel.title for panel in panels] == ["Fully connected", "Unshared CNN", "Shared CNN"]
     assert [row.label for row in panels[0].rows] == ["1x", "10x"]
     for panel, model in zip(panels, ("mlp", "cnn_noshare", "cnn_shared"), strict=True):
         assert panel.sample_sizes.tolist() == list(range(1, 41))
@@ -57,7 +57,7 @@ def test_heat_map_has_a_panel_an_architecture_and_a_row_a_scale(paper_runs):
 
 def test_heat_map_of_one_scale_has_a_row_an_architecture(seed_runs):
     (panel,) = heat_panels(seed_runs, center="median")
-    assert [row.label for row in panel.rows] == ["Fully connected", "CNN, unshared", "CNN, shared"]
+    assert [row.label for row in panel.rows] == ["Fully connected", "Unshared CNN", "Shared CNN"]
     assert [row.optimistic_sample_size for row in panel.rows] == [21, 15, 7]
 
 

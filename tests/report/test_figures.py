@@ -153,7 +153,7 @@ def test_loss_curves_show_every_run_with_a_history(seed_runs):
     runs = seed_runs[seed_runs.seed == 0]
     history = {"at": [0, 1, 10], "train_mse": [1.0, 0.1, None], "test_mse": [1.0, 0.2, 0.0]}
     figure = plot_loss_curves(runs, dict.fromkeys(runs.id[:12], history))
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Fully connected", "CNN, unshared"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Fully connected", "Unshared CNN"]
     assert [len(ax.lines) for ax in figure.axes] == [12, 12]
     with pytest.raises(InvalidInputError, match="have a history, got none"):
         plot_loss_curves(runs, {})

@@ -6,8 +6,10 @@ from llr.report._draw import draw_all
 from llr.report._heat_map import plot_heat_map, plot_heat_panels
 from llr.report._loss_curves import plot_loss_curves
 from llr.report._names import architecture_name, colour_of
+from llr.report._page import write_report
 from llr.report._style import figure_of, save_figure, style
 from llr.report._test_error import plot_test_error
+from llr.report._watch import watch
 
 __all__ = [
     "HeatPanel",
@@ -23,4 +25,6 @@ __all__ = [
     "plot_test_error",
     "save_figure",
     "style",
+    "watch",
+    "write_report",
 ]

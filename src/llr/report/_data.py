@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -22,6 +21,8 @@ __all__ = [
     "choose_runs",
     "curve_panels",
     "heat_panels",
+    "label_settings",
+    "optimistic_of",
 ]
 
 Center = Literal["mean", "median", "geometric_mean"]
@@ -84,9 +85,10 @@ class HeatPanel:
 
 def curve_panels(df: pd.DataFrame, *, center: Center = "mean") -> list[CurvePanel]:
     """Test error against sample size: a panel a setting, a curve an architecture."""
-    summary, columns = _summary(df, center)
+    cells = _cells(df, center)
     panels = []
-    for title, cells in _by_setting(summary, columns).items():
+    for setting in cells["setting"].unique():
+        shown = cells.loc[cells["setting"] == setting]
         curves = [
             Curve(
                 model=model,
@@ -94,11 +96,11 @@ def curve_panels(df: pd.DataFrame, *, center: Center = "mean") -> list[CurvePane
                 center=one[center].to_numpy(dtype=np.float64),
                 low=_bar(one, center)[0],
                 high=_bar(one, center)[1],
-                optimistic_sample_size=_optimistic(one),
+                optimistic_sample_size=optimistic_of(one),
             )
-            for model, one in _by_model(cells).items()
+            for model, one in _by_model(shown).items()
         ]
-        panels.append(CurvePanel(title, tuple(curves)))
+        panels.append(CurvePanel(setting, tuple(curves)))
     return panels
 
 
@@ -107,29 +109,34 @@ def heat_panels(df: pd.DataFrame, *, center: Center = "mean") -> list[HeatPanel]
 
     Where there is one setting only, one panel holds a row for every architecture.
     """
-    summary, columns = _summary(df, center)
-    sizes = np.unique(summary["sample_size"].to_numpy(dtype=np.float64))
+    cells = _cells(df, center)
+    sizes = np.unique(cells["sample_size"].to_numpy(dtype=np.float64))
 
-    def row(label: str, cells: pd.DataFrame) -> HeatRow:
-        at = cells.set_index("sample_size")
+    def row(label: str, one: pd.DataFrame) -> HeatRow:
+        at = one.set_index("sample_size")
         return HeatRow(
             label=label,
             values=at[center].reindex(sizes).to_numpy(dtype=np.float64),
             n_runs=at["n_runs"].reindex(sizes, fill_value=0).to_numpy(dtype=np.int64),
-            optimistic_sample_size=_optimistic(cells),
+            optimistic_sample_size=optimistic_of(one),
         )
 
-    models = _by_model(summary)
-    if not columns:
-        rows = [row(architecture_name(model), cells) for model, cells in models.items()]
+    models = _by_model(cells)
+    settings = cells["setting"].unique()
+    if len(settings) == 1:
+        rows = [row(architecture_name(model), one) for model, one in models.items()]
         return [HeatPanel("", sizes, tuple(rows))]
     return [
         HeatPanel(
             architecture_name(model),
             sizes,
-            tuple(row(label, one) for label, one in _by_setting(cells, columns).items()),
+            tuple(
+                row(setting, one.loc[one["setting"] == setting])
+                for setting in settings
+                if (one["setting"] == setting).any()
+            ),
         )
-        for model, cells in models.items()
+        for model, one in models.items()
     ]
 
 
@@ -147,47 +154,50 @@ def choose_runs(df: pd.DataFrame, *, per_model: int = 5) -> pd.DataFrame:
         The chosen rows.
     """
     chosen = []
-    for runs in _by_model(df).values():
-        for name in ("scale", "width", "init_std", "seed"):
-            if name in runs.columns and (known := runs[name].dropna()).size:
-                runs = runs.loc[runs[name] == known.min()]
+    for runs in _by_model(label_settings(df)).values():
+        runs = runs.loc[runs["setting"] == runs["setting"].iloc[0]]
+        runs = runs.loc[runs["seed"] == runs["seed"].min()]
         runs = runs.drop_duplicates("sample_size").sort_values("sample_size")
         positions = np.unique(np.linspace(0, len(runs) - 1, per_model).round().astype(int))
         chosen.append(runs.iloc[positions])
     return pd.concat(chosen)
 
 
-def _summary(df: pd.DataFrame, center: Center) -> tuple[pd.DataFrame, list[str]]:
-    """The summary of a table by architecture and setting, and the setting's columns."""
-    check_choice("center", center, get_args(Center))
+def label_settings(df: pd.DataFrame) -> pd.DataFrame:
+    """The runs with a column ``setting``, in words, sorted by it; a model named if there is none.
+
+    Models keep their order within a setting, so that settings and models stand in the order in
+    which they first appear.
+    """
     columns = setting_columns(df)
-    by = [*(["model"] if "model" in df.columns else []), *columns]
-    return summary_table(df, by=by), columns
+    code = (
+        df.groupby(columns, dropna=False).ngroup().to_numpy()
+        if columns
+        else np.zeros(len(df), dtype=np.int64)
+    )
+    firsts = df.iloc[np.unique(code, return_index=True)[1]][columns].astype(object)
+    rows = firsts.where(firsts.notna(), None).to_dict("records")
+    names = np.array([setting_name(row, columns) for row in rows], dtype=object)
+    order = np.argsort(code, kind="stable")
+    model = {} if "model" in df.columns else {"model": "all runs"}
+    return df.assign(setting=names[code] if len(df) else "", **model).iloc[order]
+
+
+def optimistic_of(cells: pd.DataFrame) -> int | None:
+    """The optimistic sample size that all cells share."""
+    values = cells["optimistic_sample_size"].dropna().unique()
+    return int(values[0]) if len(values) == 1 else None
+
+
+def _cells(df: pd.DataFrame, center: Center) -> pd.DataFrame:
+    """The summary of a table by architecture, setting and sample size."""
+    check_choice("center", center, get_args(Center))
+    return summary_table(label_settings(df), by=["model", "setting"])
 
 
 def _by_model(table: pd.DataFrame) -> dict[Any, pd.DataFrame]:
     """The rows of each architecture, in order of appearance."""
-    if "model" not in table.columns:
-        return {"all runs": table}
     return {model: table.loc[table["model"] == model] for model in table["model"].unique()}
-
-
-def _by_setting(cells: pd.DataFrame, columns: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """The rows of each setting, ascending, by the setting in words."""
-    if not columns:
-        return {"": cells}
-    ordered = cells.sort_values(list(columns), kind="stable")
-    names = ordered[list(columns)].apply(
-        lambda row: setting_name({k: None if pd.isna(v) else v for k, v in row.items()}, columns),
-        axis=1,
-    )
-    return {name: ordered.loc[names == name] for name in names.unique()}
-
-
-def _optimistic(cells: pd.DataFrame) -> int | None:
-    """The optimistic sample size that all cells share."""
-    values = cells["optimistic_sample_size"].dropna().unique()
-    return int(values[0]) if len(values) == 1 else None
 
 
 def _bar(cells: pd.DataFrame, center: Center) -> tuple[np.ndarray, np.ndarray]:

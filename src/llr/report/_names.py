@@ -8,14 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["architecture_name", "colour_of", "setting_columns", "setting_name", "short_number"]
+__all__ = [
+    "architecture_name",
+    "colour_of",
+    "sci",
+    "setting_columns",
+    "setting_name",
+    "short_number",
+]
 
 _ARCHITECTURES = {
     "mlp": "Fully connected",
-    "cnn_shared": "CNN, shared",
-    "cnn_noshare": "CNN, unshared",
-    "cnn_shared_2d": "2-d CNN, shared",
-    "cnn_noshare_2d": "2-d CNN, unshared",
+    "cnn_shared": "Shared CNN",
+    "cnn_noshare": "Unshared CNN",
+    "cnn_shared_2d": "Shared 2-d CNN",
+    "cnn_noshare_2d": "Unshared 2-d CNN",
     "deep_mlp": "Deep fully connected",
     "matrix_factorization": "Matrix factorization",
     "diagonal": "Diagonal",
@@ -60,20 +67,22 @@ def setting_columns(df: pd.DataFrame) -> list[str]:
     ]
 
 
-def setting_name(setting: Mapping[str, Any], columns: Sequence[str]) -> str:
+def setting_name(setting: Mapping[Any, Any], columns: Sequence[str]) -> str:
     """A setting in words: ``10x``, ``width 30``, ``std 1e-10``; empty if nothing tells apart."""
     words = {
         "scale": lambda value: f"{value:g}x",
         "width": lambda value: f"width {value:g}",
-        "init_std": lambda value: f"std {_power(value)}",
+        "init_std": lambda value: f"std {sci(value)}",
     }
     present = [name for name in columns if setting.get(name) is not None]
     return ", ".join(words[name](setting[name]) for name in present)
 
 
-def _power(value: float) -> str:
-    """A number with its power of ten where it is small: ``0.1``, ``1e-4``."""
-    if value == 0 or abs(value) >= 0.01:
+def sci(value: float) -> str:
+    """A number as people write it: ``0.001``, ``1e-10``, ``20,000``."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if abs(value) >= 1e-3:
         return f"{value:g}"
     return np.format_float_scientific(value, trim="-", exp_digits=1)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from llr._constants import RECOVERY_THRESHOLD
-from llr.report._names import architecture_name
+from llr.report._names import architecture_name, sci
 
-__all__ = ["asked", "listed", "sci", "time_label"]
+__all__ = ["asked", "listed", "time_label"]
 
 _TARGETS = {
     "paper": "f*(x) = tanh(0.6 x₁ + 0.8 x₂ + x₃) + tanh(0.6 x₂ + 0.8 x₃ + x₄) + …, "
@@ -56,7 +56,7 @@ def asked(config: _Section, runs: pd.DataFrame, *, n_runs: int) -> list[str]:
         The sentences: question, grid, training, what counts as recovered.
     """
     data = config.get("data", {})
-    models = [architecture_name(model) for model in runs["model"].unique()]
+    models = [_in_a_sentence(model) for model in runs["model"].unique()]
     sentences = [f"How many samples do networks need to recover {_target(data)}?"]
     if models:
         sentences.append(_grid(models, runs, n_runs))
@@ -81,11 +81,10 @@ def listed(items: Sequence[str]) -> str:
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
-def sci(value: float) -> str:
-    """A number as people write it: ``0.001``, ``1e-10``, ``20,000``."""
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:g}".replace("e-0", "e-")
+def _in_a_sentence(model: Any) -> str:
+    """The name of an architecture, its first letter small if the name is llr's own."""
+    name = architecture_name(model)
+    return name if name == model else name[0].lower() + name[1:]
 
 
 def _target(data: _Section) -> str:
@@ -124,7 +123,8 @@ def _grid(models: Sequence[str], runs: pd.DataFrame, n_runs: int) -> str:
     span = f"{sizes.min():g} to {sizes.max():g} samples" if n_sizes > 1 else f"{sizes.min():g}"
     axes.append(f"{n_sizes} sample size{'s' * (n_sizes > 1)} ({span})")
     axes.append(f"{n_seeds} seed{'s' * (n_seeds > 1)}")
-    return f"There are {n_runs:,} run{'s' * (n_runs != 1)}: {'; '.join(axes)}."
+    total = "There is 1 run" if n_runs == 1 else f"There are {n_runs:,} runs"
+    return f"{total}: {'; '.join(axes)}."
 
 
 def _training(config: _Section) -> str:
