@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -23,7 +24,7 @@ from llr.tangent._samples import Samples, batches, leaves, map_samples
 __all__ = ["AbstractLinearization", "linearize"]
 
 _TRANSFORM_ERRORS = (RuntimeError, NotImplementedError, TypeError, ValueError)
-_MIXING_RTOL = 1e-9  # batched against single evaluation in float64, far above rounding
+_AGREE_RTOL = 1e-9  # two ways to one number in float64: far above rounding
 
 
 class AbstractLinearization(ABC):
@@ -59,11 +60,23 @@ def _load_forward_mode() -> None:
         jvp(torch.sin, (zero,), (zero,))
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without torch's notes that it has no batched form of an operation, only a slower one."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")
+        yield
+
+
 class Vectorized(AbstractLinearization):
     """All samples of a batch at once, by ``torch.func``."""
 
+    _forward_mode: bool | None = None  # whether to use it, once that is known
+
     def rows(self, x: Samples) -> Tensor:
-        return _join(vmap(jacrev(self._one), (None, 0))(self.function.params, x), 2).flatten(0, 1)
+        with _quietly():
+            rows = vmap(jacrev(self._one), (None, 0))(self.function.params, x)
+        return _join(rows, 2).flatten(0, 1)
 
     def _one(self, params: Parameters, sample: Samples) -> Tensor:
         """Outputs (c,) at one sample."""
@@ -72,41 +85,50 @@ class Vectorized(AbstractLinearization):
     def gradients(self, x: Samples) -> Tensor:
         """The gradient of the sum of the outputs at each sample, (n, M)."""
         single = grad(lambda params, sample: self._one(params, sample).sum())
-        return _join(vmap(single, (None, 0))(self.function.params, x), 1)
+        with _quietly():
+            return _join(vmap(single, (None, 0))(self.function.params, x), 1)
 
     def _batch(self, x: Samples) -> Callable[[Parameters], Tensor]:
         """The outputs on a batch, flattened in row order, as a function of the parameters."""
         return lambda params: self.function(params, x).flatten()
 
-    def _pull_back(self, x: Samples) -> Callable[[Tensor], Parameters]:
-        """The function u -> J^T u."""
-        pull_back = vjp(self._batch(x), self.function.params)[1]
-        return lambda u: pull_back(u)[0]
-
     def jvp(self, x: Samples, directions: Tensor) -> Tensor:
-        _load_forward_mode()
+        if self._forward_mode is None:
+            self._forward_mode = self._forward_mode_agrees(next(batches(x, 1)))
+        if self._forward_mode:
+            return self._push(x, directions)
+        return torch.cat([self.rows(sample) @ directions.T for sample in batches(x, 1)])
+
+    def _push(self, x: Samples, directions: Tensor) -> Tensor:
+        """J V^T by forward mode."""
         outputs, theta = self._batch(x), self.function.params
 
         def along(v: Tensor) -> Tensor:
             return jvp(outputs, (theta,), (self.function.split(v),))[1]
 
-        try:
+        with _quietly():
             return vmap(along, out_dims=1)(directions)
-        except _TRANSFORM_ERRORS as error:
-            if isinstance(error, LLRError):
-                raise
-            return self._jvp_by_reverse(x, directions)
 
-    def _jvp_by_reverse(self, x: Samples, directions: Tensor) -> Tensor:
-        """J V^T where an operation lacks forward mode: the derivative of u -> J^T u."""
-        pull_back = self._pull_back(x)
-        with torch.no_grad():
-            u = torch.zeros_like(self._batch(x)(self.function.params))
-        push = vjp(pull_back, u)[1]
-        return vmap(lambda v: push(self.function.split(v))[0], out_dims=1)(directions)
+    def _forward_mode_agrees(self, sample: Samples) -> bool:
+        """Whether forward mode exists for all operations and means what ``backward`` means.
+
+        Forward mode passes through ``detach``, where ``backward`` stops.
+        """
+        _load_forward_mode()
+        count = torch.arange(self.function.n_params, device=self.function.device)
+        v = torch.sin(count.double() + 1.0)  # any vector without structure
+        try:
+            pushed = float(self._push(sample, v[None]).sum())
+        except NotImplementedError:
+            return False
+        gradient = self.gradients(sample)[0]
+        allowed = _AGREE_RTOL * float(gradient.norm() * v.norm())
+        return abs(pushed - float(gradient @ v)) <= allowed
 
     def vjp(self, x: Samples, weights: Tensor) -> Tensor:
-        return _join(vmap(self._pull_back(x), in_dims=1)(weights), 1)
+        pull_back = vjp(self._batch(x), self.function.params)[1]
+        with _quietly():
+            return _join(vmap(pull_back, in_dims=1)(weights)[0], 1)
 
 
 class Looped(AbstractLinearization):
@@ -173,6 +195,11 @@ def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
             f"the model must take samples as they are in x, of shape {shapes}, but fails on one: "
             f"{type(error).__name__}: {error}"
         ) from error
+    if not bool(single.isfinite().all()):
+        raise InvalidInputError(
+            "the outputs at the samples must be finite, got NaN or infinity. Try smaller inputs or "
+            "parameters."
+        )
     try:
         fast.gradients(two)
     except _TRANSFORM_ERRORS as error:
@@ -194,7 +221,7 @@ def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
     with torch.no_grad():
         together = function(function.params, two)
     scale = single.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
-    if not bool(((together - single).abs() <= _MIXING_RTOL * scale).all()):
+    if not bool(((together - single).abs() <= _AGREE_RTOL * scale).all()):
         raise UnsupportedModuleError(
             "f(x) must depend on x alone, but the outputs at two samples differ when they are "
             "computed together and one by one: the model mixes the samples of a batch, or is "

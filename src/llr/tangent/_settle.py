@@ -12,16 +12,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from llr.errors import InvalidInputError
 from llr.tangent._memory import FLOAT64_BYTES
 from llr.tangent._operator import TangentOperator
 
-__all__ = ["EPS", "Gram", "gram_product", "is_doubtful", "settle"]
+__all__ = ["EPS", "Gram", "check_range", "gram_product", "is_doubtful", "settle"]
 
 EPS = torch.finfo(torch.float64).eps
 GRAM_TRUST = 1e4  # an eigenvalue of J J^T counts when it exceeds its error this many times
 TAIL_TRUST = 30.0  # likewise in the tail, where errors are estimated and not bounded
 TAIL_ERROR = 8 * EPS  # of a product with J, in units of sigma_1 times the operand
 MAX_ROUNDS = 10
+SMALLEST_SQUARE = 1e-270  # of the largest singular value: below, the last digits underflow
 
 
 class Gram:
@@ -44,6 +46,23 @@ def is_doubtful(values: Tensor, n_rows: int) -> Tensor:
     return ~(values > GRAM_TRUST * n_rows * EPS * values[0])
 
 
+def check_range(operator: TangentOperator, matrix: Tensor) -> None:
+    """Check that squares of singular values neither overflow nor underflow.
+
+    Raises:
+        InvalidInputError: if they do.
+    """
+    largest = float(matrix.diagonal().max())
+    ones = torch.ones(operator.shape[0], dtype=operator.dtype, device=operator.device)
+    lost = largest < SMALLEST_SQUARE and bool((operator.T @ ones).any())
+    if lost or not bool(matrix.isfinite().all()):
+        raise InvalidInputError(
+            "the squares of the tangent matrix's entries must be floating-point numbers, but they "
+            f"{'vanish' if lost else 'are infinite or NaN'}. Use method='dense', or scale the "
+            "outputs of the model: its rank stays the same."
+        )
+
+
 def gram_product(operator: TangentOperator, vectors: Tensor, budget: int) -> Tensor:
     """J (J^T U), shape (n * c, k), a few vectors at a time."""
     step = max(1, budget // (4 * FLOAT64_BYTES * operator.shape[1]))
@@ -54,7 +73,7 @@ def gram_product(operator: TangentOperator, vectors: Tensor, budget: int) -> Ten
 def settle(
     operator: TangentOperator, gram: Gram, *, target: float, budget: int
 ) -> tuple[Tensor, Tensor]:
-    """Singular values and left singular vectors, accurate to about ``target``.
+    """Singular values, accurate to ``target`` or to 10^-4 of themselves, and left vectors.
 
     Args:
         operator: J.
@@ -89,5 +108,6 @@ def settle(
         first += settled
         if uncertain <= target**2 or (settled == 0 and uncertain > previous / 4):
             break
-    sigma, order = values.clamp(min=0).sqrt().sort(descending=True)
-    return sigma, vectors[:, order]
+    # The tail was turned towards the true singular vectors; now turn the others, small ones first.
+    sigma, order = values.clamp(min=0).sqrt().sort()
+    return sigma.flip(0), torch.linalg.qr(vectors[:, order]).Q.flip(1)

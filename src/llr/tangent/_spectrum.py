@@ -12,7 +12,7 @@ from llr.errors import InvalidInputError, check_choice
 from llr.tangent._gram import row_gram
 from llr.tangent._memory import FLOAT64_BYTES
 from llr.tangent._operator import TangentOperator
-from llr.tangent._settle import EPS, Gram, gram_product, is_doubtful, settle
+from llr.tangent._settle import EPS, Gram, check_range, gram_product, is_doubtful, settle
 
 __all__ = ["Method", "Spectrum", "choose_method", "fits", "spectrum"]
 
@@ -48,7 +48,7 @@ def _bytes_needed(rows: int, columns: int) -> dict[Used, int]:
     small = min(rows, columns)
     return {
         "dense": 3 * FLOAT64_BYTES * rows * columns,
-        "chunked": 5 * FLOAT64_BYTES * small**2,
+        "chunked": 6 * FLOAT64_BYTES * small**2,
         "sketched": 4 * FLOAT64_BYTES * (FIRST_PROBES * rows + columns),
     }
 
@@ -152,6 +152,7 @@ def _chunked(
         values, basis = singular_value_decomposition(factor, "right" if vectors else None)
         return Spectrum(values, basis, "right", "chunked")
     matrix = row_gram(operator, budget // 2, generator=generator)
+    check_range(operator, matrix)
     if not vectors:
         values = torch.linalg.eigvalsh(matrix).flip(0)
         if not bool(is_doubtful(values, rows).any()):
@@ -173,7 +174,9 @@ def _chunked(
 def _sketched(operator: TangentOperator, budget: int, generator: torch.Generator) -> Spectrum:
     """J on the range of J times random vectors, as many as it takes."""
     basis = _range_basis(operator, budget, generator)
-    gram = Gram(basis.T @ gram_product(operator, basis, budget // 4), basis)
+    matrix = basis.T @ gram_product(operator, basis, budget // 4)
+    check_range(operator, matrix)
+    gram = Gram(matrix, basis)
     target = _target(gram.values.clamp(min=0).sqrt(), operator.shape)
     values, basis = settle(operator, gram, target=target, budget=budget // 4)
     return Spectrum(values, basis, "left", "sketched")
