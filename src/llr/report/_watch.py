@@ -14,7 +14,7 @@ from llr.errors import InvalidInputError, LLRError, check_number
 from llr.report._page import render
 from llr.report._source import read_sweep
 
-__all__ = ["watch"]
+__all__ = ["serving", "watch"]
 
 _ADDRESS = "127.0.0.1"
 
@@ -42,19 +42,23 @@ def watch(
         MissingExtraError: if the libraries that the page needs are not installed.
         InvalidInputError: if the port is not free, or an option is wrong.
     """
+    with serving(Path(folder), port=port, seconds=seconds) as server:
+        ready(f"http://{_ADDRESS}:{server.server_address[1]}/")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever(poll_interval=0.2)
+
+
+def serving(folder: Path, *, port: int = 0, seconds: float = 5.0) -> ThreadingHTTPServer:
+    """A server of the page, listening; errors as :func:`watch`."""
     check_number("seconds", seconds, above=0.0)
-    page = _LivePage(Path(folder), seconds)
+    page = _LivePage(folder, seconds)
     page.html()  # what is wrong is said now, not in the browser
     try:
-        server = ThreadingHTTPServer((_ADDRESS, port), _handler(page))
+        return ThreadingHTTPServer((_ADDRESS, port), _handler(page))
     except (OSError, OverflowError) as error:
         raise InvalidInputError(
             f"port must be free to listen on, got {port!r}: {error}. Use 0 for any that is free."
         ) from None
-    with server:
-        ready(f"http://{_ADDRESS}:{server.server_address[1]}/")
-        with suppress(KeyboardInterrupt):
-            server.serve_forever(poll_interval=0.2)
 
 
 class _LivePage:
@@ -109,13 +113,14 @@ def _handler(page: _LivePage) -> type[BaseHTTPRequestHandler]:
             except (LLRError, OSError) as error:
                 status, kind = HTTPStatus.SERVICE_UNAVAILABLE, "text/plain; charset=utf-8"
                 body = str(error).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # the browser went on before it was answered
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Cache-Control", "no-store")
+                self.send_header("X-Content-Type-Options", "nosniff")
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

@@ -379,6 +379,7 @@
     delete document.documentElement.dataset.paper;
     document.body.style.width = "";
     draw();
+    document.querySelectorAll(".js-plotly-plot").forEach((chart) => Plotly.Plots.resize(chart));
   });
   draw();
 })();
