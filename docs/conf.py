@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import llr
 
 project = "llr"
@@ -22,10 +24,12 @@ myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
-suppress_warnings = ["config.cache"]
+# Links out of the README to files that are no pages are checked by the tests.
+suppress_warnings = ["config.cache", "myst.xref_missing"]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -40,3 +44,21 @@ html_theme = "furo"
 html_title = "llr"
 html_static_path = ["_static"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
+
+
+def _plain_stars_and_bars(app, what, name, obj, options, lines):
+    """Shapes like ``(n, *input_shape)`` and absolute values like ``|x|`` are no markup."""
+    for i, line in enumerate(lines):
+        if line.lstrip().startswith((">>>", "...", "|")) or line.startswith("        "):
+            continue
+        parts = re.split(r"(``.*?``|:\w+:`.*?`)", line)
+        parts[::2] = [
+            re.sub(r"(?<![\w*\\])\*(?=\w)|(?<!\\)\|(?=\S)", lambda m: "\\" + m.group(), part)
+            for part in parts[::2]
+        ]
+        lines[i] = "".join(parts)
+
+
+def setup(app):
+    """Connect what this project needs of Sphinx."""
+    app.connect("autodoc-process-docstring", _plain_stars_and_bars)
