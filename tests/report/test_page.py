@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from tests.reference.runs import synthetic_runs
 
 from llr.analysis import summary_table, transition
@@ -141,6 +142,13 @@ def test_what_was_not_kept_is_not_there(sweep_folder):
     run = page_data(read_sweep(sweep_folder))["runs"][0]
     assert run["history"] is None
     assert run["parameters"] is None
+
+
+def test_a_network_with_very_many_parameters_is_not_written_out(sweep_folder, monkeypatch):
+    sweep = read_sweep(sweep_folder)
+    wide = {"weight": torch.zeros(5001)}
+    monkeypatch.setattr(JsonLinesStore, "parameters", lambda self, run_id: wide)
+    assert {run["parameters"] is None for run in page_data(sweep)["runs"]} == {True}
 
 
 def test_diverged_runs_and_missing_cells_are_null(tmp_path, seed_runs):

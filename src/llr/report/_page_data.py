@@ -23,7 +23,7 @@ _MOST_MOMENTS = 60
 """Moments of a loss curve."""
 
 _MOST_PARAMETERS = 50_000
-"""Trained parameters in a page, all runs together."""
+"""Trained parameters in a page, all runs together; of one run a tenth of them."""
 
 _STATISTICS = (
     "mean",
@@ -137,7 +137,7 @@ def _runs(sweep: StoredSweep, chosen: pd.DataFrame) -> list[dict[str, Any]]:
 def _parameters(sweep: StoredSweep, run_id: str) -> dict[str, list[float | None]] | None:
     """Final parameters of a run, a flat list each, named with their shapes."""
     kept = sweep.parameters(run_id)
-    if kept is None:
+    if kept is None or sum(value.numel() for value in kept.values()) > _MOST_PARAMETERS // 10:
         return None
     return {
         f"{name} ({' x '.join(map(str, value.shape))})": _numbers(value.double().numpy().ravel())
