@@ -1,9 +1,9 @@
-"""Descent of one two-layer tanh run, compiled: eight units at a time, four samples a tile.
+"""Descent of one two-layer tanh run, compiled: tiles of four samples by eight units.
 
 Layout of the parameters, in blocks of eight channels (the last one filled up with zeros, which
 stay zero): kernels w and bias b as (Q, blocks, s + 1, 8), then output weights a (P, blocks, 8),
-then the output bias eight times. Inputs are patches (P, n, s), hidden activations
-(P, blocks, rows, 8).
+then the output bias eight times. Inputs are patches (P, tiles, s, 4), the last tile filled up with
+zeros, whose errors are zero; hidden activations are (P, blocks, tiles, 4, 8).
 
 Everything here is compiled on first use and cached on disk by Numba.
 """
@@ -34,7 +34,10 @@ from llr.training._lanes import (
     tanh,
 )
 
-__all__ = ["Data", "Rule", "Sizes", "Work", "descend"]
+__all__ = ["TILE", "Data", "Rule", "Sizes", "Work", "descend"]
+
+TILE = 4
+"""Samples that go through a block of units together, each of its weights loaded once."""
 
 
 class Sizes(NamedTuple):
@@ -45,7 +48,7 @@ class Sizes(NamedTuple):
     blocks: int  # ceil(channels / 8)
     window: int  # s
     samples: int  # n
-    rows: int  # samples that the hidden activations have room for, at least n
+    tiles: int  # of samples that the hidden activations have room for, at least ceil(n / 4)
     hidden_bias: bool
     output_bias: bool
 
@@ -69,7 +72,7 @@ class Rule(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Patches (P, n, s) and outputs (n,), flat."""
+    """Patches (P, ceil(n / 4), s, 4) and outputs (n,), flat."""
 
     x: np.ndarray
     y: np.ndarray
@@ -83,9 +86,9 @@ class Work(NamedTuple):
     theta: np.ndarray
     first: np.ndarray  # Adam's moments, in the layout of theta
     second: np.ndarray
-    hidden: np.ndarray  # (P, blocks, rows, 8)
+    hidden: np.ndarray  # (P, blocks, tiles, 4, 8)
     slope: np.ndarray  # likewise; used with dropout
-    outputs: np.ndarray  # (rows,), later the errors
+    outputs: np.ndarray  # (tiles, 4), later the errors
     gradient: np.ndarray  # (2, s + 1, 8)
 
 
@@ -102,28 +105,30 @@ def _compiled(function: Callable[..., Any], *, cache: bool = False) -> Callable[
 
 
 @_compiled
-def _forward(size: Sizes, theta: Any, x: Any, start: int, total: int, n: int, work: Work) -> None:
-    """Hidden activations and outputs of n samples, from ``start`` on of ``total`` in x."""
+def _forward(
+    size: Sizes, theta: Any, x: Any, first: int, tiles: int, total: int, work: Work
+) -> None:
+    """Hidden activations and outputs at ``tiles`` tiles, from ``first`` on of ``total`` in x."""
     hidden, outputs = work.hidden, work.outputs
     s, blocks = size.window, size.blocks
     kernel, a0 = (s + 1) * LANES, size.kernels * blocks * (s + 1) * LANES
     bias = theta[theta.size - 1]
-    for i in range(0, n - 3, 4):
+    for i in range(tiles):
         f0 = f1 = f2 = f3 = splat(0.0)
         for p in range(size.positions):
             q = p if size.kernels > 1 else 0
-            row = (p * total + start + i) * s
+            patch = (p * total + first + i) * s * TILE
             for b in range(blocks):
                 w = (q * blocks + b) * kernel
                 z0 = z1 = z2 = z3 = load(theta, w + s * LANES)
                 for k in range(s):
                     weight = load(theta, w + k * LANES)
-                    z0 = multiply_add(weight, load_splat(x, row + k), z0)
-                    z1 = multiply_add(weight, load_splat(x, row + s + k), z1)
-                    z2 = multiply_add(weight, load_splat(x, row + 2 * s + k), z2)
-                    z3 = multiply_add(weight, load_splat(x, row + 3 * s + k), z3)
+                    z0 = multiply_add(weight, load_splat(x, patch + k * TILE), z0)
+                    z1 = multiply_add(weight, load_splat(x, patch + k * TILE + 1), z1)
+                    z2 = multiply_add(weight, load_splat(x, patch + k * TILE + 2), z2)
+                    z3 = multiply_add(weight, load_splat(x, patch + k * TILE + 3), z3)
                 h0, h1, h2, h3 = tanh(z0), tanh(z1), tanh(z2), tanh(z3)
-                at = ((p * blocks + b) * size.rows + i) * LANES
+                at = ((p * blocks + b) * size.tiles + i) * TILE * LANES
                 store(hidden, at, h0)
                 store(hidden, at + LANES, h1)
                 store(hidden, at + 2 * LANES, h2)
@@ -133,24 +138,10 @@ def _forward(size: Sizes, theta: Any, x: Any, start: int, total: int, n: int, wo
                 f1 = multiply_add(a, h1, f1)
                 f2 = multiply_add(a, h2, f2)
                 f3 = multiply_add(a, h3, f3)
-        outputs[i] = lane_sum(f0) + bias
-        outputs[i + 1] = lane_sum(f1) + bias
-        outputs[i + 2] = lane_sum(f2) + bias
-        outputs[i + 3] = lane_sum(f3) + bias
-    for i in range(n - n % 4, n):
-        f0 = splat(0.0)
-        for p in range(size.positions):
-            q = p if size.kernels > 1 else 0
-            row = (p * total + start + i) * s
-            for b in range(blocks):
-                w = (q * blocks + b) * kernel
-                z0 = load(theta, w + s * LANES)
-                for k in range(s):
-                    z0 = multiply_add(load(theta, w + k * LANES), load_splat(x, row + k), z0)
-                h0 = tanh(z0)
-                store(hidden, ((p * blocks + b) * size.rows + i) * LANES, h0)
-                f0 = multiply_add(load(theta, a0 + (p * blocks + b) * LANES), h0, f0)
-        outputs[i] = lane_sum(f0) + bias
+        outputs[i * TILE] = lane_sum(f0) + bias
+        outputs[i * TILE + 1] = lane_sum(f1) + bias
+        outputs[i * TILE + 2] = lane_sum(f2) + bias
+        outputs[i * TILE + 3] = lane_sum(f3) + bias
 
 
 @_compiled
@@ -165,13 +156,13 @@ def _drop(size: Sizes, rule: Rule, t: int, work: Work) -> None:
         for p in range(size.positions):
             for b in range(size.blocks):
                 # units are numbered channel by channel: unit = channel P + position
-                first = b * LANES * size.positions + p
+                unit = b * LANES * size.positions + p
                 mask = keep_lanes(
-                    row_key, first, size.positions, rule.keep_threshold, rule.keep_factor
+                    row_key, unit, size.positions, rule.keep_threshold, rule.keep_factor
                 )
-                at = ((p * size.blocks + b) * size.rows + i) * LANES
+                at = ((p * size.blocks + b) * size.tiles * TILE + i) * LANES
                 h = load(hidden, at)
-                store(work.slope, at, (splat(1.0) - h * h) * mask)
+                store(work.slope, at, multiply_add(-h, h, splat(1.0)) * mask)
                 store(hidden, at, h * mask)
                 a = load(theta, a0 + (p * size.blocks + b) * LANES)
                 f = multiply_add(a, h * mask, f)
@@ -218,7 +209,7 @@ def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None
     dL/da = sum_x e h and dL/dw = sum over positions of a sum_x e h' x.
     """
     hidden, errors, g = work.hidden, work.outputs, work.gradient
-    s, n, blocks = size.window, size.samples, size.blocks
+    s, blocks, tiles = size.window, size.blocks, -(-size.samples // TILE)
     kernel, a0 = (s + 1) * LANES, size.kernels * blocks * (s + 1) * LANES
     trained = s + size.hidden_bias
     for q in range(size.kernels):
@@ -228,11 +219,11 @@ def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None
             for k in range(s + 1):
                 store(g, kernel + k * LANES, splat(0.0))
             for p in range(begin, end):
-                for k in range(s + 1):
+                for k in range(s):
                     store(g, k * LANES, splat(0.0))
-                g_a = splat(0.0)
-                at, row = (p * blocks + b) * size.rows * LANES, p * n * s
-                for i in range(0, n - 3, 4):
+                g_a = g_b = splat(0.0)
+                at, patch = (p * blocks + b) * size.tiles * TILE * LANES, p * tiles * s * TILE
+                for i in range(0, tiles * TILE, TILE):
                     h0, h1 = load(hidden, at), load(hidden, at + LANES)
                     h2, h3 = load(hidden, at + 2 * LANES), load(hidden, at + 3 * LANES)
                     e0, e1 = load_splat(errors, i), load_splat(errors, i + 1)
@@ -245,24 +236,15 @@ def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None
                     d3 = _slope(rule, work, at + 3 * LANES, h3) * e3
                     for k in range(s):
                         g_k = load(g, k * LANES)
-                        g_k = multiply_add(d0, load_splat(x, row + k), g_k)
-                        g_k = multiply_add(d1, load_splat(x, row + s + k), g_k)
-                        g_k = multiply_add(d2, load_splat(x, row + 2 * s + k), g_k)
-                        g_k = multiply_add(d3, load_splat(x, row + 3 * s + k), g_k)
+                        g_k = multiply_add(d0, load_splat(x, patch + k * TILE), g_k)
+                        g_k = multiply_add(d1, load_splat(x, patch + k * TILE + 1), g_k)
+                        g_k = multiply_add(d2, load_splat(x, patch + k * TILE + 2), g_k)
+                        g_k = multiply_add(d3, load_splat(x, patch + k * TILE + 3), g_k)
                         store(g, k * LANES, g_k)
-                    store(g, s * LANES, load(g, s * LANES) + ((d0 + d1) + (d2 + d3)))
-                    at += 4 * LANES
-                    row += 4 * s
-                for i in range(n - n % 4, n):
-                    h0, e0 = load(hidden, at), load_splat(errors, i)
-                    g_a = multiply_add(h0, e0, g_a)
-                    d0 = _slope(rule, work, at, h0) * e0
-                    for k in range(s):
-                        g_k = load(g, k * LANES)
-                        store(g, k * LANES, multiply_add(d0, load_splat(x, row + k), g_k))
-                    store(g, s * LANES, load(g, s * LANES) + d0)
-                    at += LANES
-                    row += s
+                    g_b = g_b + ((d0 + d1) + (d2 + d3))
+                    at += TILE * LANES
+                    patch += s * TILE
+                store(g, s * LANES, g_b)
                 output = a0 + (p * blocks + b) * LANES
                 a = load(work.theta, output)
                 for k in range(trained):
@@ -276,12 +258,13 @@ def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None
 
 @_compiled
 def _test_mse(size: Sizes, data: Data, work: Work) -> float:
-    """Test MSE, in slabs of as many samples as the activations have room for."""
+    """Test MSE, as many tiles at once as the activations have room for."""
     n, loss = data.y_test.size, 0.0
-    for start in range(0, n, size.rows):
-        count = min(size.rows, n - start)
-        _forward(size, work.theta, data.x_test, start, n, count, work)
-        for i in range(count):
+    total = -(-n // TILE)
+    for first in range(0, total, size.tiles):
+        _forward(size, work.theta, data.x_test, first, min(size.tiles, total - first), total, work)
+        start = first * TILE
+        for i in range(min(size.tiles * TILE, n - start)):
             loss += (work.outputs[i] - data.y_test[start + i]) ** 2
     return loss / n
 
@@ -306,13 +289,13 @@ def _descend(
         Steps taken, whether the run has ended, and its training and test MSE (the latter only
         where it has ended).
     """
-    n, theta = size.samples, work.theta
+    n, tiles, theta = size.samples, -(-size.samples // TILE), work.theta
     k = np.searchsorted(grid, t)
     while True:
         record = grid[k] == t
         if record:
             recorded[1, k] = _test_mse(size, data, work)
-        _forward(size, theta, data.x, 0, n, n, work)
+        _forward(size, theta, data.x, 0, tiles, tiles, work)
         loss = 0.0
         for i in range(n):
             loss += (work.outputs[i] - data.y[i]) ** 2
@@ -331,6 +314,7 @@ def _descend(
         for i in range(n):
             work.outputs[i] = (work.outputs[i] - data.y[i]) * (2.0 / n)
             slope += work.outputs[i]
+        work.outputs[n : tiles * TILE] = 0.0
         rates = _rates(rule, t)
         _backward(size, rule, rates, data.x, work)
         if size.output_bias:

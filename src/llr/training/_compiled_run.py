@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from llr.models import TwoLayerStructure, TwoLayerWeights
-from llr.training._compiled_kernels import Data, Rule, Sizes, Work, descend
+from llr.training._compiled_kernels import TILE, Data, Rule, Sizes, Work, descend
 from llr.training._dropout import keep_threshold
 from llr.training._lanes import LANES
 from llr.training._optimizers import Adam, Descent
@@ -54,7 +54,7 @@ class CompiledRun:
             blocks=-(-structure.channels // LANES),
             window=s,
             samples=n,
-            rows=max(n, min(_TEST_ROWS, problem.x_test.shape[1])),
+            tiles=-(-max(n, min(_TEST_ROWS, problem.x_test.shape[1])) // TILE),
             hidden_bias=structure.hidden_bias,
             output_bias=structure.output_bias,
         )
@@ -81,7 +81,7 @@ class CompiledRun:
             y_test=_copied(problem.y_test[index].numpy()),
         )
         theta = self._packed({name: value[index] for name, value in problem.params.items()})
-        hidden = p * self.sizes.blocks * self.sizes.rows * LANES
+        hidden = p * self.sizes.blocks * self.sizes.tiles * TILE * LANES
         moments = theta.size if adam else 0
         self.work = Work(
             theta=theta,
@@ -89,7 +89,7 @@ class CompiledRun:
             second=_aligned(moments),
             hidden=_aligned(hidden),
             slope=_aligned(hidden if optimizer.dropout > 0 else 0),
-            outputs=_aligned(self.sizes.rows),
+            outputs=_aligned(self.sizes.tiles * TILE),
             gradient=_aligned(2 * (s + 1) * LANES),
         )
 
@@ -100,9 +100,11 @@ class CompiledRun:
         return size.positions * size.blocks * LANES * size.samples
 
     def _patches(self, x: Tensor) -> np.ndarray:
-        """What every position sees of inputs (n, *input_shape), as (P, n, s)."""
-        windows = torch.tensor(self.structure.windows)
-        return _copied(x.flatten(1)[:, windows].transpose(0, 1).contiguous().numpy())
+        """What every position sees of inputs (n, *input_shape), as (P, tiles, s, 4)."""
+        seen = x.flatten(1).numpy()[:, np.array(self.structure.windows)]
+        seen = np.pad(seen, ((0, -len(seen) % TILE), (0, 0), (0, 0)))
+        n, p, s = seen.shape
+        return _copied(seen.reshape(n // TILE, TILE, p, s).transpose(2, 0, 3, 1))
 
     def _packed(self, params: dict[str, Tensor]) -> np.ndarray:
         """Parameters by name in the kernels' layout."""
