@@ -12,6 +12,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
@@ -70,7 +71,7 @@ class Chunk:
     n_parameters: int
     seconds: float
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Names the composition: equal for the same runs in the same order."""
         return _digest(spec.id for spec in self.specs)
