@@ -150,10 +150,10 @@ def model_rank(
         q = 1..M\}, \qquad r_X(\theta) = \operatorname{rank} J(X, \theta).
 
     Singular values are those of J in float64, never of J J^T alone. The default tolerance is that
-    of ``torch.linalg.matrix_rank``; the rank is then put where the gap between neighbouring
-    singular values is largest, and the verdict is ``"ambiguous"`` unless that gap, and no other,
-    is clear. A numerical rank is a bound from below: directions whose singular value is below the
-    rounding of the largest are not seen.
+    of ``torch.linalg.matrix_rank``. Among the values above it, the rank is put at the widest gap
+    (of comparable ones, the first), and the verdict is ``"ambiguous"`` unless that gap is clear,
+    no other is, and nothing between it and the tolerance is left out. A numerical rank is a bound
+    from below: directions whose singular value is below the rounding of the largest are not seen.
 
     Args:
         model: an ``nn.Module``, or a function ``(params, x) -> y`` of a batch.
