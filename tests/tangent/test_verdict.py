@@ -57,7 +57,7 @@ def test_the_gap_is_reported_beside_the_textbook_count():
 
 
 def test_several_clear_gaps_are_ambiguous_and_named():
-    decision = judged(spectrum(1, 0.1, 1e-6, 1e-7, 1e-16))
+    decision = judged(spectrum(1, 0.1, 1e-7, 1e-7, 1e-16))
     assert (decision.rank, decision.textbook_rank, decision.verdict) == (2, 4, "ambiguous")
     decision = judged(spectrum(1, 0.1, 1e-6, 1e-10, 1e-11, 1e-16))
     assert (decision.rank, decision.textbook_rank, decision.verdict) == (2, 5, "ambiguous")
