@@ -12,9 +12,10 @@ from llr._types import Parameters
 from llr.models import TwoLayerStructure, TwoLayerWeights
 from llr.training._flow_control import GOING, limits_of, most_records
 from llr.training._flow_integrate import integrate
+from llr.training._flow_linalg import padded
 from llr.training._flow_method import RODAS
 from llr.training._flow_outcome import flow_result
-from llr.training._flow_two_layer import Samples
+from llr.training._flow_two_layer import Samples, Sizes
 from llr.training._optimizers import GradientFlow
 from llr.training._problem import Problem, RunResult
 
@@ -28,6 +29,13 @@ class CompiledFlow:
         self, problem: Problem, index: int, structure: TwoLayerStructure, optimizer: GradientFlow
     ) -> None:
         self.structure, self.optimizer = structure, optimizer
+        self.sizes = Sizes(
+            channels=structure.channels,
+            kernels=structure.kernels_per_channel,
+            positions=structure.positions // structure.kernels_per_channel,
+            weights=structure.window_size + structure.hidden_bias,
+            output_bias=structure.output_bias,
+        )
         n = int(problem.n_train[index])
         self.samples = self._samples(problem.x_train[index, :n], problem.y_train[index, :n])
         self.test = self._samples(problem.x_test[index], problem.y_test[index])
@@ -41,13 +49,16 @@ class CompiledFlow:
         return kernels, (shape.n_parameters - shape.output_bias) // kernels
 
     def _samples(self, x: Tensor, y: Tensor) -> Samples:
-        """What every position sees of inputs (n, *input_shape), by kernel: (Q, P, S, n)."""
-        shape = self.structure
+        """What every position sees of inputs (n, *input_shape), by kernel, padded with zeros."""
+        shape, n = self.structure, len(x)
         seen = x.detach().cpu().flatten(1).numpy()[:, np.array(shape.windows)].transpose(1, 2, 0)
-        if shape.hidden_bias:
-            seen = np.concatenate([seen, np.ones_like(seen[:, :1])], axis=1)
-        seen = seen.reshape(shape.kernels_per_channel, -1, *seen.shape[1:])
-        return Samples(np.ascontiguousarray(seen), y.detach().cpu().reshape(-1).numpy().copy())
+        out = np.zeros((*self.sizes[1:4], padded(n)))
+        flat = out.reshape(shape.positions, self.sizes.weights, -1)
+        flat[:, : shape.window_size, :n] = seen
+        flat[:, shape.window_size :, :n] = 1.0
+        values = np.zeros(out.shape[-1])
+        values[:n] = y.detach().cpu().reshape(-1)
+        return Samples(n, out, values)
 
     def _packed(self, params: Parameters) -> np.ndarray:
         """Parameters by name in blocks."""
@@ -85,8 +96,7 @@ class CompiledFlow:
         limits = limits_of(self.optimizer, largest)
         records = np.empty((3, most_records(limits.max_time)))
         stand, steps, count = integrate(
-            *(self.theta, self.samples, self.test, self.structure.channels),
-            *(limits, RODAS, records, stop),
+            self.theta, self.sizes, self.samples, self.test, limits, RODAS, records, stop
         )
         if stand == GOING:
             return None

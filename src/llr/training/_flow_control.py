@@ -40,7 +40,7 @@ STALL_DECADES = 3
 """Decades of t without a fall after which a run may have stalled."""
 
 _STALL_FALL = 0.01
-_RECORDS_PER_DECADE, _FIRST_RECORD = 10, 1e-3
+_RECORDS_PER_DECADE, _FIRST_RECORD = 5, 1e-2
 _SAFETY, _LEAST, _MOST = 0.9, 0.2, 6.0
 _FIRST_STEP = 0.05
 """First step, in units of the fastest time scale."""

@@ -19,31 +19,36 @@ from llr.training._flow_control import (
     next_step,
     standing,
 )
-from llr.training._flow_linalg import JIT
-from llr.training._flow_system import allocate, factorize, prepare, solve
+from llr.training._flow_linalg import JIT, dot, fill, square_sum
+from llr.training._flow_system import factorize, new_system, solve
 from llr.training._flow_two_layer import (
     Curvature,
     curvature,
     evaluate,
+    mean_square,
     predict_mse,
     vector_field,
 )
 
 __all__ = ["integrate"]
 
-_TAYLOR_TERMS = 16
-"""Enough for exp(A) with |A| <= 1/2 in double precision."""
+_TAYLOR_TERMS = 28
+"""Enough for exp(A) with |A| <= 2 in double precision."""
 
 _LINEAR = 0.01
 """Share of rtol by which the flow may differ from its linear part at the origin."""
 
+_ROUNDING = 1e-15
+"""Differences below this are rounding."""
+
+_SHORTEST = 0.1
+"""Shortest piece of the linear flow worth its while, in units of its fastest time scale."""
+
 
 class Room(NamedTuple):
-    """Shape of the run, and room for a step: hidden units, residuals, stages and the end point."""
+    """Room for a step: hidden units, residuals, field, stages, end point and error estimate."""
 
-    output_bias: bool
-    dense: bool
-    h: np.ndarray
+    jt: np.ndarray
     r: np.ndarray
     work: np.ndarray
     field: np.ndarray
@@ -71,103 +76,133 @@ def _error(step_error, before, after, block_size, rtol, atol):
 
 
 @njit(**JIT)
-def _linear_field(theta, v, weight_decay, channels, rate, out):
+def _linear_field(theta, size, v, weight_decay, rate, out):
     """``rate`` times (-V a - weight_decay w, -V^T w - weight_decay a) for every kernel."""
-    n_q, n_s, n_p = v.shape
-    for k in range(theta.shape[0]):
+    n_s, n_p = size.weights, size.positions
+    for k in range(theta.size):
         out[k] = -rate * weight_decay * theta[k]
-    for b in range(channels * n_q):
+    for b in range(size.channels * size.kernels):
         w = b * (n_s + n_p)
-        a = w + n_s
         for t in range(n_s):
             for p in range(n_p):
-                slope = rate * v[b % n_q, t, p]
-                out[w + t] -= slope * theta[a + p]
-                out[a + p] -= slope * theta[w + t]
+                slope, a = rate * v[b % size.kernels, t, p], w + n_s + p
+                out[w + t] -= slope * theta[a]
+                out[a] -= slope * theta[w + t]
 
 
 @njit(**JIT)
-def _leave_origin(theta, samples, channels, limits, room):
+def _propagate(theta, size, v, weight_decay, dt, fastest, term, linear):
+    """Replace theta by exp(A dt) theta, A the linear field, no eigenvalue of it above fastest."""
+    pieces = int(np.ceil(0.5 * dt * fastest))
+    for _ in range(pieces):
+        term[:] = theta
+        for k in range(1, _TAYLOR_TERMS):
+            _linear_field(term, size, v, weight_decay, dt / (pieces * k), linear)
+            for m in range(theta.size):
+                term[m] = linear[m]
+                theta[m] += linear[m]
+
+
+@njit(**JIT)
+def _leave_origin(theta, size, samples, limits, room):
     """Follow the flow for as long as it is linear in theta, by its exponential; return that time.
 
     Near the origin every kernel obeys w' = -V a, a' = -V^T w with one V for all channels. This
     holds until, in some kernel, the flow differs from it by a small share of the fastest rate.
     An output bias, which leaves at once, rules it out.
     """
-    n_q, n_p, n_s, n = samples.x.shape
-    size, wd = n_s + n_p, limits.weight_decay
-    if room.output_bias:
+    if size.output_bias:
         return 0.0
+    n_q, n_s, n_p, wd = size.kernels, size.weights, size.positions, limits.weight_decay
     v = np.zeros((n_q, n_s, n_p))
+    total = 0.0
     for q in range(n_q):
         for p in range(n_p):
             for t in range(n_s):
-                v[q, t, p] = -2.0 / n * np.dot(samples.x[q, p, t], samples.y)
-    fastest = np.sqrt(np.sum(v * v)) + wd
+                at = ((q * n_p + p) * n_s + t) * samples.y.size
+                v[q, t, p] = -2.0 / samples.n * dot(samples.x, at, samples.y, 0, samples.y.size)
+                total += v[q, t, p] ** 2
+    fastest = np.sqrt(total) + wd
     if fastest == 0.0:
         return 0.0
-    dt, t = 0.5 / fastest, 0.0
-    trial, term, linear = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
-    while t + dt < limits.max_time:
-        trial[:] = theta
-        term[:] = theta
-        for k in range(1, _TAYLOR_TERMS):
-            _linear_field(term, v, wd, channels, dt / k, linear)
-            term[:] = linear
-            trial += term
-        evaluate(trial, samples, channels, room.h, room.r)
-        vector_field(trial, samples.x, channels, wd, room.h, room.r, room.work, term)
-        _linear_field(trial, v, wd, channels, 1.0, linear)
-        for o in range(0, theta.shape[0], size):
-            off = np.abs(term[o : o + size] - linear[o : o + size]).max()
-            if not off <= _LINEAR * limits.rtol * fastest * np.abs(trial[o : o + size]).max():
-                return t
-        if not trial.any():
-            return t
+    t = t_theta = 0.0
+    trial, term, linear = room.end, room.field, room.error
+    trial[:] = theta
+    while True:
+        evaluate(trial, size, samples, room.jt, room.r)
+        vector_field(trial, size, samples, wd, room.jt, room.r, room.work, term)
+        _linear_field(trial, size, v, wd, 1.0, linear)
+        off = 0.0
+        for o in range(0, theta.size, n_s + n_p):
+            difference = largest = 0.0
+            for k in range(o, o + n_s + n_p):
+                difference = max(difference, abs(term[k] - linear[k]))
+                largest = max(largest, abs(trial[k]))
+            if difference > 0.0:
+                off = max(off, difference / (fastest * largest))
+        if not off <= _LINEAR * limits.rtol:
+            return t_theta
         theta[:] = trial
+        t_theta = t
+        # the difference grows like |theta|^2, and |theta| at most like exp(fastest t)
+        dt = 0.5 * np.log(_LINEAR * limits.rtol / max(off, _ROUNDING)) / fastest
+        if not dt * fastest >= _SHORTEST or t + dt >= limits.max_time or not theta.any():
+            return t
+        _propagate(trial, size, v, wd, dt, fastest, term, linear)
         t += dt
-    return t
 
 
 @njit(**JIT)
-def _step(theta, dt, samples, channels, limits, method, curve, system, room):
+def _accumulate(weights, factor, u, count, out):
+    """Add factor times the sum of weights_j u_j over the first stages."""
+    for j in range(count):
+        weight = factor * weights[j]
+        if weight != 0.0:
+            for k in range(out.size):
+                out[k] += weight * u[j, k]
+
+
+@njit(**JIT)
+def _step(theta, dt, size, samples, limits, method, curve, system, room):
     """Write the stages u and the end of a step of size dt; its error, or infinity if refused."""
     wd = limits.weight_decay
-    if not factorize(1.0 / (method.gamma * dt) + wd, curve, room.output_bias, room.dense, system):
+    if not factorize(1.0 / (method.gamma * dt) + wd, size, samples.n, curve, system):
         return np.inf
-    a, u, end, error = method.a, room.u, room.end, room.error
-    for i in range(method.m.shape[0]):
+    u, end, stages = room.u, room.end, method.m.size
+    for i in range(stages):
+        field = u[i]
         if i == 0:
-            u[i] = room.field
+            field[:] = room.field
         else:
             end[:] = theta
-            for j in range(i):
-                if a[i, j] != 0.0:
-                    end += a[i, j] * u[j]
-            evaluate(end, samples, channels, room.h, room.r)
-            vector_field(end, samples.x, channels, wd, room.h, room.r, room.work, u[i])
-            for j in range(i):
-                if method.c[i, j] != 0.0:
-                    u[i] += (method.c[i, j] / dt) * u[j]
-        solve(curve, room.output_bias, room.dense, system, u[i])
+            _accumulate(method.a[i], 1.0, u, i, end)
+            evaluate(end, size, samples, room.jt, room.r)
+            vector_field(end, size, samples, wd, room.jt, room.r, room.work, field)
+            _accumulate(method.c[i], 1.0 / dt, u, i, field)
+        solve(size, samples.n, system, field)
     end[:] = theta
-    error[:] = 0.0
-    for i in range(method.m.shape[0]):
-        end += method.m[i] * u[i]
-        error += method.e[i] * u[i]
-    size = samples.x.shape[1] + samples.x.shape[2]
-    return _error(error, theta, end, size, limits.rtol, limits.atol)
+    fill(room.error, 0.0)
+    _accumulate(method.m, 1.0, u, stages, end)
+    _accumulate(method.e, 1.0, u, stages, room.error)
+    return _error(room.error, theta, end, size.weights + size.positions, limits.rtol, limits.atol)
 
 
 @njit(**JIT)
-def _integrate(theta, samples, test, channels, limits, method, records, stop):
+def _hessian_size(n, curve):
+    """A bound on the size of the Hessian."""
+    blocks = np.sqrt(square_sum(curve.a) + 2.0 * square_sum(curve.v))
+    return blocks + 2.0 / n * square_sum(curve.jt)
+
+
+@njit(**JIT)
+def _integrate(theta, size, samples, test, limits, method, records, stop):
     """Integrate d theta / dt = -(grad L + weight_decay theta) from t = 0, changing theta.
 
     Args:
         theta: (M,) parameters in blocks.
+        size: of the network.
         samples: training samples.
         test: test samples.
-        channels: C.
         limits: when to stop, and how accurately to get there.
         method: coefficients of a Rosenbrock method.
         records: (3, as many as there may be) receives t, training MSE and test MSE.
@@ -176,59 +211,55 @@ def _integrate(theta, samples, test, channels, limits, method, records, stop):
     Returns:
         (standing, steps, number of records); the last record is the end, unless it was stopped.
     """
-    n_q, n_p, n_s, n = samples.x.shape
-    blocks, n_parameters, wd = channels * n_q, theta.shape[0], limits.weight_decay
-    room = Room(
-        output_bias=n_parameters > blocks * (n_s + n_p),
-        dense=n_parameters < n,
-        h=np.empty((blocks * n_p, n)),
-        r=np.empty(n),
-        work=np.empty(n),
-        field=np.empty(n_parameters),
-        u=np.empty((method.m.shape[0], n_parameters)),
-        end=np.empty(n_parameters),
-        error=np.empty(n_parameters),
-    )
+    n, n_parameters, wd = samples.n, theta.size, limits.weight_decay
+    blocks, width = size.channels * size.kernels, samples.y.size
     curve = Curvature(
-        a=np.zeros((blocks, n_s, n_s)),
-        v=np.zeros((blocks, n_s, n_p)),
-        j_w=np.zeros((blocks * n_s, n)),
-        h=np.zeros((blocks * n_p, n)),
+        a=np.zeros((blocks, size.weights, size.weights)),
+        v=np.zeros((blocks, size.weights, size.positions)),
+        jt=np.zeros((n_parameters, width)),
     )
-    system = allocate(blocks, n_s, n, n_parameters, room.dense)
-    h_test, r_test = np.empty((1, test.y.shape[0])), np.empty(test.y.shape[0])
+    if size.output_bias:
+        curve.jt[n_parameters - 1, :n] = 1.0
+    room = Room(
+        jt=np.zeros((n_parameters, width)),
+        r=np.zeros(width),
+        work=np.zeros(width),
+        field=np.zeros(n_parameters),
+        u=np.zeros((method.m.size, n_parameters)),
+        end=np.zeros(n_parameters),
+        error=np.zeros(n_parameters),
+    )
+    system = new_system(size, n, n_parameters)
+    r_test = np.zeros(test.y.size)
     t, dt, taken, steps, n_records, next_t = 0.0, 0.0, 0.0, 0, 0, 0.0
     mark = np.array([0.0, np.inf, np.inf])
     stand = GOING
     while True:
-        evaluate(theta, samples, channels, curve.h, room.r)
-        mse = np.mean(room.r**2)
+        evaluate(theta, size, samples, curve.jt, room.r)
+        mse = mean_square(room.r, n)
         if stand == GOING:
-            energy = mse + 0.5 * wd * np.sum(theta**2)
-            stand = standing(t, taken, steps, float(mse), energy, limits, mark)
+            energy = mse + 0.5 * wd * square_sum(theta)
+            stand = standing(t, taken, steps, mse, energy, limits, mark)
         if t >= next_t or stand != GOING:
             records[0, n_records], records[1, n_records] = t, mse
-            records[2, n_records] = predict_mse(theta, test, channels, h_test, r_test)
+            records[2, n_records] = predict_mse(theta, size, test, r_test)
             n_records += 1
             next_t = next_record(t)
         if stand != GOING or stop[0]:
             return stand, steps, n_records
         if steps == 0 and t == 0.0:
-            t = _leave_origin(theta, samples, channels, limits, room)
+            t = _leave_origin(theta, size, samples, limits, room)
             if t > 0.0:
                 continue
-        vector_field(theta, samples.x, channels, wd, curve.h, room.r, room.work, room.field)
-        curvature(theta, samples.x, channels, room.r, room.work, curve)
-        prepare(curve, room.output_bias, room.dense, system)
+        vector_field(theta, size, samples, wd, curve.jt, room.r, room.work, room.field)
+        curvature(theta, size, samples, room.r, room.work, curve)
         if steps == 0:
-            rate = wd + np.sqrt(np.sum(curve.a**2) + 2.0 * np.sum(curve.v**2))
-            rate += 2.0 / n * (np.sum(curve.j_w**2) + np.sum(curve.h**2) + n * room.output_bias)
-            dt, scale = first_step(rate)
+            dt, scale = first_step(wd + _hessian_size(n, curve))
             mark[0] = max(t, scale)
         rejected = False
         while stand == GOING:
             taken = min(dt, limits.max_time - t)
-            error = _step(theta, taken, samples, channels, limits, method, curve, system, room)
+            error = _step(theta, taken, size, samples, limits, method, curve, system, room)
             dt = next_step(taken, error, method.order, rejected)
             if error <= 1.0:
                 theta[:] = room.end
@@ -243,9 +274,9 @@ def _integrate(theta, samples, test, channels, limits, method, records, stop):
 def _entry(sources: str) -> Callable[..., tuple[int, int, int]]:
     """:func:`_integrate`, compiled on first use and kept on disk where there is a place for it."""
 
-    def integrate(theta, samples, test, channels, limits, method, records, stop):
+    def integrate(theta, size, samples, test, limits, method, records, stop):
         _ = sources  # Numba's cache knows this file and its free variables, not what it imports
-        return _integrate(theta, samples, test, channels, limits, method, records, stop)
+        return _integrate(theta, size, samples, test, limits, method, records, stop)
 
     try:
         return njit(cache=True, **JIT)(integrate)

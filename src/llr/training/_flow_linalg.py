@@ -1,106 +1,225 @@
-"""Compiled linear algebra for one run on one thread: small symmetric matrices and a rank-n update.
+"""Compiled linear algebra of one run on one thread, eight numbers at a time.
 
-Matrices are symmetric and only their lower triangles are read and written.
+Rows of a matrix are padded with zeros to a multiple of eight columns. A symmetric matrix of order n
+is held in its upper triangle; below it, whatever the vectors leave behind.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
-__all__ = ["FAST", "JIT", "add_gram", "cholesky", "cholesky_solve", "invert_lower"]
+from llr.training._lanes import LANES, lane_sum, load, load_splat, multiply_add, splat, store
 
-FAST = {"contract", "reassoc", "nsz", "arcp"}
-"""What the compiler may do to sums and products; NaN and infinity keep their meaning."""
+__all__ = [
+    "JIT",
+    "LEAST_PIVOT",
+    "add_gram",
+    "add_rank_one",
+    "dot",
+    "eliminate",
+    "fill",
+    "padded",
+    "solve_eliminated",
+    "square_sum",
+    "subtract_product",
+    "transposed_product",
+]
 
-JIT = {"nogil": True, "error_model": "numpy", "fastmath": FAST}
+JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
-
-@njit(**JIT)
-def cholesky(a: np.ndarray) -> bool:
-    """Replace a by L with a = L L^T; False where a is not positive definite."""
-    for i in range(a.shape[0]):
-        row = a[i]
-        for j in range(i):
-            other = a[j]
-            s = 0.0
-            for k in range(j):
-                s += row[k] * other[k]
-            row[j] = (row[j] - s) * other[j]
-        s = 0.0
-        for k in range(i):
-            s += row[k] * row[k]
-        pivot = row[i] - s
-        if not pivot > 0.0:
-            return False
-        row[i] = 1.0 / np.sqrt(pivot)  # the inverse while it is needed
-    for i in range(a.shape[0]):
-        a[i, i] = 1.0 / a[i, i]
-    return True
+LEAST_PIVOT = 1e-6
+"""Least pivot of an indefinite matrix, in units of the largest entry of its row."""
 
 
 @njit(**JIT)
-def cholesky_solve(lower: np.ndarray, b: np.ndarray) -> None:
-    """Replace b by the solution of L L^T x = b."""
-    n = b.shape[0]
+def padded(n: int) -> int:
+    """The next multiple of eight."""
+    return (n + LANES - 1) // LANES * LANES
+
+
+@njit(**JIT)
+def fill(a: np.ndarray, value: float) -> None:
+    """Set all entries."""
+    flat = a.reshape(-1)
+    for i in range(flat.size):
+        flat[i] = value
+
+
+@njit(**JIT)
+def square_sum(a: np.ndarray) -> float:
+    """Sum of the squares of all entries."""
+    flat, total = a.reshape(-1), 0.0
+    for i in range(flat.size):
+        total += flat[i] * flat[i]
+    return total
+
+
+@njit(**JIT)
+def add_gram(rows: np.ndarray, k: np.ndarray) -> None:
+    """Add rows^T rows, in tiles of four by sixteen; k has as many rows as columns."""
+    count, width = rows.shape
+    for i in range(0, width, 4):
+        for c in range(i // LANES * LANES, width, 2 * LANES):
+            # where the last tile has one vector, the second repeats it and is not stored
+            e = c + LANES if c + LANES < width else c
+            a0 = a1 = a2 = a3 = splat(0.0)
+            b0 = b1 = b2 = b3 = splat(0.0)
+            for r in range(0, count * width, width):
+                left, right = load(rows, r + c), load(rows, r + e)
+                w = load_splat(rows, r + i)
+                a0 = multiply_add(w, left, a0)
+                b0 = multiply_add(w, right, b0)
+                w = load_splat(rows, r + i + 1)
+                a1 = multiply_add(w, left, a1)
+                b1 = multiply_add(w, right, b1)
+                w = load_splat(rows, r + i + 2)
+                a2 = multiply_add(w, left, a2)
+                b2 = multiply_add(w, right, b2)
+                w = load_splat(rows, r + i + 3)
+                a3 = multiply_add(w, left, a3)
+                b3 = multiply_add(w, right, b3)
+            at = i * width
+            store(k, at + c, load(k, at + c) + a0)
+            store(k, at + width + c, load(k, at + width + c) + a1)
+            store(k, at + 2 * width + c, load(k, at + 2 * width + c) + a2)
+            store(k, at + 3 * width + c, load(k, at + 3 * width + c) + a3)
+            if e > c:
+                store(k, at + e, load(k, at + e) + b0)
+                store(k, at + width + e, load(k, at + width + e) + b1)
+                store(k, at + 2 * width + e, load(k, at + 2 * width + e) + b2)
+                store(k, at + 3 * width + e, load(k, at + 3 * width + e) + b3)
+
+
+@njit(**JIT)
+def eliminate(k: np.ndarray, n: int, definite: bool, multipliers: np.ndarray) -> int:
+    """Replace k by U, k = U^T D^{-1} U with D the diagonal of U, and invert that diagonal.
+
+    Args:
+        k: symmetric, (n or more, n padded).
+        n: its order.
+        definite: whether k must be positive definite.
+        multipliers: (n or more,), overwritten.
+
+    Returns:
+        How many eigenvalues are negative; -1 where k is not positive definite but must be, or where
+        elimination without pivots would amplify rounding.
+    """
+    width, negative = k.shape[1], 0
     for i in range(n):
-        row = lower[i]
-        s = 0.0
-        for k in range(i):
-            s += row[k] * b[k]
-        b[i] = (b[i] - s) / row[i]
+        for j in range(i):
+            multipliers[j] = -k[j, i] * k[j, j]
+        for c in range(i // LANES * LANES, width, LANES):
+            a0 = load(k, i * width + c)
+            a1 = a2 = a3 = splat(0.0)
+            j, at = 0, c
+            while j + 4 <= i:
+                a0 = multiply_add(load_splat(multipliers, j), load(k, at), a0)
+                a1 = multiply_add(load_splat(multipliers, j + 1), load(k, at + width), a1)
+                a2 = multiply_add(load_splat(multipliers, j + 2), load(k, at + 2 * width), a2)
+                a3 = multiply_add(load_splat(multipliers, j + 3), load(k, at + 3 * width), a3)
+                j += 4
+                at += 4 * width
+            while j < i:
+                a0 = multiply_add(load_splat(multipliers, j), load(k, at), a0)
+                j += 1
+                at += width
+            store(k, i * width + c, (a0 + a1) + (a2 + a3))
+        pivot = k[i, i]
+        if definite and not pivot > 0.0:
+            return -1
+        if not definite:
+            largest = 0.0
+            for j in range(i, n):
+                largest = max(largest, abs(k[i, j]))
+            if not abs(pivot) > LEAST_PIVOT * largest:
+                return -1
+        negative += pivot < 0.0
+        k[i, i] = 1.0 / pivot
+    return negative
+
+
+@njit(**JIT)
+def solve_eliminated(k: np.ndarray, n: int, b: np.ndarray, x: np.ndarray) -> None:
+    """Write the solution of U^T D^{-1} U x = b to x, both padded; b is overwritten."""
+    width = k.shape[1]
+    for i in range(n):
+        x[i] = b[i]
+        factor = splat(-b[i] * k[i, i])
+        for c in range(i // LANES * LANES, width, LANES):
+            store(b, c, multiply_add(factor, load(k, i * width + c), load(b, c)))
+    fill(b, 0.0)
     for i in range(n - 1, -1, -1):
-        row = lower[i]
-        v = b[i] / row[i]
-        b[i] = v
-        for k in range(i):
-            b[k] -= row[k] * v
+        total = splat(0.0)
+        for c in range(i // LANES * LANES, width, LANES):
+            total = multiply_add(load(k, i * width + c), load(b, c), total)
+        b[i] = (x[i] - lane_sum(total)) * k[i, i]
+    for i in range(width):
+        x[i] = b[i]
 
 
 @njit(**JIT)
-def invert_lower(lower: np.ndarray, inverse: np.ndarray) -> None:
-    """The inverse of a lower triangular matrix."""
-    n = lower.shape[0]
-    for j in range(n):
-        inverse[j, j] = 1.0 / lower[j, j]
-        for i in range(j + 1, n):
-            s = 0.0
-            for k in range(j, i):
-                s += lower[i, k] * inverse[k, j]
-            inverse[i, j] = -s / lower[i, i]
+def add_rank_one(factor: float, rows: np.ndarray, r: int, k: np.ndarray) -> None:
+    """Add factor times the outer product of row r with itself."""
+    width = rows.shape[1]
+    for i in range(width):
+        left = splat(factor * rows[r, i])
+        for c in range(i // LANES * LANES, width, LANES):
+            value = multiply_add(left, load(rows, r * width + c), load(k, i * width + c))
+            store(k, i * width + c, value)
 
 
 @njit(**JIT)
-def add_gram(k: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
-    """Add sum_r weight_r y_r y_r^T over the rows of y, eight rows at a time."""
-    n, rows = k.shape[0], y.shape[0]
+def transposed_product(rows: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    """Write rows^T v."""
+    count, width = rows.shape
+    for c in range(0, width, LANES):
+        a0 = a1 = a2 = a3 = splat(0.0)
+        r, at = 0, c
+        while r + 4 <= count:
+            a0 = multiply_add(load_splat(v, r), load(rows, at), a0)
+            a1 = multiply_add(load_splat(v, r + 1), load(rows, at + width), a1)
+            a2 = multiply_add(load_splat(v, r + 2), load(rows, at + 2 * width), a2)
+            a3 = multiply_add(load_splat(v, r + 3), load(rows, at + 3 * width), a3)
+            r += 4
+            at += 4 * width
+        while r < count:
+            a0 = multiply_add(load_splat(v, r), load(rows, at), a0)
+            r += 1
+            at += width
+        store(out, c, (a0 + a1) + (a2 + a3))
+
+
+@njit(**JIT)
+def subtract_product(rows: np.ndarray, s: np.ndarray, v: np.ndarray) -> None:
+    """Subtract rows s from v."""
+    count, width = rows.shape
     r = 0
-    while r + 8 <= rows:
-        y0, y1, y2, y3 = y[r], y[r + 1], y[r + 2], y[r + 3]
-        y4, y5, y6, y7 = y[r + 4], y[r + 5], y[r + 6], y[r + 7]
-        w0, w1, w2, w3 = weight[r], weight[r + 1], weight[r + 2], weight[r + 3]
-        w4, w5, w6, w7 = weight[r + 4], weight[r + 5], weight[r + 6], weight[r + 7]
-        for i in range(n):
-            b0, b1, b2, b3 = w0 * y0[i], w1 * y1[i], w2 * y2[i], w3 * y3[i]
-            b4, b5, b6, b7 = w4 * y4[i], w5 * y5[i], w6 * y6[i], w7 * y7[i]
-            row = k[i]
-            for j in range(i + 1):
-                row[j] += (
-                    b0 * y0[j]
-                    + b1 * y1[j]
-                    + b2 * y2[j]
-                    + b3 * y3[j]
-                    + b4 * y4[j]
-                    + b5 * y5[j]
-                    + b6 * y6[j]
-                    + b7 * y7[j]
-                )
-        r += 8
-    while r < rows:
-        y0 = y[r]
-        for i in range(n):
-            b0 = weight[r] * y0[i]
-            row = k[i]
-            for j in range(i + 1):
-                row[j] += b0 * y0[j]
+    while r + 4 <= count:
+        at = r * width
+        a0 = a1 = a2 = a3 = splat(0.0)
+        for c in range(0, width, LANES):
+            x = load(s, c)
+            a0 = multiply_add(load(rows, at + c), x, a0)
+            a1 = multiply_add(load(rows, at + width + c), x, a1)
+            a2 = multiply_add(load(rows, at + 2 * width + c), x, a2)
+            a3 = multiply_add(load(rows, at + 3 * width + c), x, a3)
+        v[r] -= lane_sum(a0)
+        v[r + 1] -= lane_sum(a1)
+        v[r + 2] -= lane_sum(a2)
+        v[r + 3] -= lane_sum(a3)
+        r += 4
+    while r < count:
+        v[r] -= dot(rows, r * width, s, 0, width)
         r += 1
+
+
+@njit(**JIT)
+def dot(a: np.ndarray, i: int, b: np.ndarray, j: int, width: int) -> float:
+    """Dot product of ``width`` numbers of a from i on and of b from j on."""
+    total = splat(0.0)
+    for c in range(0, width, LANES):
+        total = multiply_add(load(a, i + c), load(b, j + c), total)
+    return lane_sum(total)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad_and_value, hessian
+from torch.func import functional_call, grad, grad_and_value, jacrev
 
 from llr._types import Parameters
 from llr.tangent import TangentOperator
@@ -111,7 +111,7 @@ class ModuleFlow:
 
     def _exact(self, theta: Tensor) -> tuple[Factorize, float]:
         """Systems with c I + Hessian, refused where it is indefinite; the size of the Hessian."""
-        matrix = hessian(self._loss)(theta)
+        matrix = jacrev(grad(self._loss))(theta)
         identity = torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
 
         def factorize(c: float) -> Solve | None:

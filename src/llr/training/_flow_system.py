@@ -1,14 +1,16 @@
 """Linear systems (c I + Hessian) u = b of the two-layer tanh family, with c > 0.
 
-Woodbury, O(n^2 M): the blocks D_b = c I + [[A_b, V_b], [V_b^T, 0]] are inverted through their Schur
-complements c I + A_b - V_b V_b^T / c, the rest is an n x n system with
+Woodbury, O(n^2 M). With D = c I + the kernels' blocks, D^{-1} = R^T diag(s) R and Z = R J^T,
 
-    K = (n / 2) I + J D^{-1} J^T.
+    (D + (2 / n) J^T J)^{-1} = R^T (diag(s) - diag(s) Z K^{-1} Z^T diag(s)) R,
+    K = (n / 2) I + Z^T diag(s) Z.
 
-A block may be indefinite although the whole matrix is not. It then enters K with the signs of its
-eigenvalues, and K has exactly as many negative eigenvalues as all blocks together if and only if
-the whole matrix is positive definite (Haynsworth, 1968). A matrix that is not positive definite is
-refused: the step it belongs to would cross a saddle without seeing it.
+A block of R has the rows [R_b, -R_b V_b / c] for input weights and [0, I / sqrt(c)] for output
+weights, where R_b^T diag(s_b) R_b inverts the Schur complement c I + A_b - V_b V_b^T / c. That may
+be indefinite although the whole matrix is not: then s has a -1 for each negative eigenvalue, and K
+has as many negative eigenvalues as all blocks together if and only if the whole matrix is positive
+definite (Haynsworth, 1968). A matrix that is not positive definite is refused: the step it belongs
+to would cross a saddle without seeing it.
 
 Dense, O(n M^2): where there are more samples than parameters.
 """
@@ -20,228 +22,229 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from llr.training._flow_linalg import JIT, add_gram, cholesky, cholesky_solve, invert_lower
+from llr.training._flow_linalg import (
+    JIT,
+    LEAST_PIVOT,
+    add_gram,
+    add_rank_one,
+    eliminate,
+    fill,
+    padded,
+    solve_eliminated,
+    subtract_product,
+    transposed_product,
+)
+from llr.training._lanes import LANES, load, load_splat, multiply_add, splat, store
 
-__all__ = ["System", "allocate", "factorize", "prepare", "solve"]
+__all__ = ["System", "factorize", "new_system", "solve"]
 
 
 class System(NamedTuple):
-    """The factors of c I + Hessian, and room for them.
+    """Factors of c I + Hessian, or room for them.
 
-    ``c`` (1,); ``root`` R (B, S, S) and ``sign`` s (B S,) with R^T diag(s) R the inverse Schur
-    complements; ``y`` = R (j_w - V h / c) (B S, n); ``gram`` = h^T h (n, n); ``k`` (n, n): the
-    Cholesky factor of K, or its inverse where ``inverted`` (1,) is 1; ``work`` (n,).
-    Dense: ``gram`` is the Hessian and ``k`` the Cholesky factor, both (M, M); the rest is empty.
+    ``c`` (1,); ``root`` (B, S, S + P), the rows of R for input weights; ``sign`` (M,), whether all
+    are 1 in ``signed`` (1,); ``z`` (M, n); ``k`` (n, n), K eliminated; room: ``v`` (M,), ``p`` and
+    ``s`` (n,), ``schur`` (S, S).
+    Dense: ``z`` is J (n, M), ``k`` the matrix itself eliminated; ``p`` and ``s`` are (M,).
     """
 
     c: np.ndarray
     root: np.ndarray
     sign: np.ndarray
-    y: np.ndarray
-    gram: np.ndarray
+    signed: np.ndarray
+    z: np.ndarray
     k: np.ndarray
-    inverted: np.ndarray
-    work: np.ndarray
+    v: np.ndarray
+    p: np.ndarray
+    s: np.ndarray
+    schur: np.ndarray
 
 
 @njit(**JIT)
-def allocate(blocks, n_s, n, n_parameters, dense):
-    """Room for a system."""
-    if dense:
-        blocks = 0
-    size = n_parameters if dense else n
+def new_system(size, n, n_parameters):
+    """Room for the systems of a run."""
+    dense = n_parameters < n
+    blocks, n_s = size.channels * size.kernels, size.weights
+    width = padded(n_parameters if dense else n)
     return System(
         c=np.zeros(1),
-        root=np.zeros((blocks, n_s, n_s)),
-        sign=np.ones(blocks * n_s),
-        y=np.zeros((blocks * n_s, n)),
-        gram=np.zeros((size, size)),
-        k=np.zeros((size, size)),
-        inverted=np.zeros(1, dtype=np.int64),
-        work=np.zeros(n),
+        root=np.zeros((0 if dense else blocks, n_s, n_s + size.positions)),
+        sign=np.ones(n_parameters),
+        signed=np.zeros(1, dtype=np.bool_),
+        z=np.zeros((n if dense else n_parameters, width)),
+        k=np.zeros((width, width)),
+        v=np.zeros(n_parameters),
+        p=np.zeros(width),
+        s=np.zeros(width),
+        schur=np.zeros((n_s, n_s)),
     )
 
 
 @njit(**JIT)
-def prepare(curve, output_bias, dense, system):
-    """What does not depend on c: h^T h, or the whole Hessian."""
-    system.gram[:] = 0.0
-    if not dense:
-        add_gram(system.gram, curve.h, np.ones(curve.h.shape[0]))
-        return
-    blocks, n_s, n_p = curve.v.shape
-    n = curve.h.shape[1]
-    size = n_s + n_p
-    tangent = np.ones((n, blocks * size + output_bias))
-    for b in range(blocks):
-        o = b * size
-        for t in range(n_s):
-            tangent[:, o + t] = curve.j_w[b * n_s + t]
-        for p in range(n_p):
-            tangent[:, o + n_s + p] = curve.h[b * n_p + p]
-    add_gram(system.gram, tangent, np.full(n, 2.0 / n))
-    for b in range(blocks):
-        o = b * size
+def _schur(curve, b, c, schur):
+    """Write the upper triangle of c I + A_b - V_b V_b^T / c."""
+    a, v = curve.a, curve.v
+    for t in range(a.shape[1]):
+        for u in range(t + 1):
+            total = 0.0
+            for p in range(v.shape[2]):
+                total += v[b, t, p] * v[b, u, p]
+            schur[u, t] = a[b, t, u] - total / c
+        schur[t, t] += c
+
+
+@njit(**JIT)
+def _invert_schur(schur, b, root, first, sign):
+    """Write R_b and s_b, R_b^T diag(s_b) R_b the inverse, by elimination.
+
+    Returns how many signs are negative, or -1 where that would amplify rounding.
+    """
+    size, negative, least = schur.shape[0], 0, 1.0
+    for i in range(size):
+        for j in range(size):
+            root[b, i, j] = 0.0
+        root[b, i, i] = 1.0
+    for j in range(size):
+        pivot, largest = schur[j, j], 0.0
+        for k in range(j, size):
+            largest = max(largest, abs(schur[j, k]))
+        if not abs(pivot) > 0.0:
+            return -1
+        least = min(least, abs(pivot) / largest)
+        sign[first + j] = 1.0 if pivot > 0.0 else -1.0
+        negative += pivot < 0.0
+        for i in range(j + 1, size):
+            factor = schur[j, i] / pivot
+            for k in range(i, size):
+                schur[i, k] -= factor * schur[j, k]
+            for k in range(j + 1):
+                root[b, i, k] -= factor * root[b, j, k]
+        scale = 1.0 / np.sqrt(abs(pivot))
+        for k in range(j + 1):
+            root[b, j, k] *= scale
+    return -1 if negative > 0 and not least > LEAST_PIVOT else negative
+
+
+@njit(**JIT)
+def _factorize_dense(c, size, n, curve, system):
+    """Factorise the matrix itself."""
+    j, k = system.z, system.k
+    n_parameters, n_s, n_p = system.v.size, size.weights, size.positions
+    for i in range(n):
+        for m in range(n_parameters):
+            j[i, m] = curve.jt[m, i]
+    fill(k, 0.0)
+    add_gram(j, k)
+    for m in range(n_parameters):
+        for i in range(m, n_parameters):
+            k[m, i] *= 2.0 / n
+    for b in range(size.channels * size.kernels):
+        o = b * (n_s + n_p)
         for t in range(n_s):
             for u in range(t + 1):
-                system.gram[o + t, o + u] += curve.a[b, t, u]
+                k[o + u, o + t] += curve.a[b, t, u]
             for p in range(n_p):
-                system.gram[o + n_s + p, o + t] += curve.v[b, t, p]
+                k[o + t, o + n_s + p] += curve.v[b, t, p]
+    for m in range(n_parameters):
+        k[m, m] += c
+    return eliminate(k, n_parameters, True, system.p) == 0
 
 
 @njit(**JIT)
-def _symmetric(lower):
-    """The full matrix of a lower triangle."""
-    full = lower.copy()
-    for i in range(lower.shape[0]):
-        for j in range(i):
-            full[j, i] = lower[i, j]
-    return full
+def _project(curve, b, c, outer, system):
+    """Complete the rows of R of kernel b, and write its rows of Z."""
+    root, v, jt, z = system.root, curve.v, curve.jt, system.z
+    n_s, n_p = v.shape[1:]
+    width, first = jt.shape[1], b * (n_s + n_p) * jt.shape[1]
+    for t in range(n_s):
+        for p in range(n_p):
+            total = 0.0
+            for u in range(n_s):
+                total += root[b, t, u] * v[b, u, p]
+            root[b, t, n_s + p] = -total / c
+        row = (b * n_s + t) * (n_s + n_p)
+        for i in range(0, width, LANES):
+            total, at = splat(0.0), first + i
+            for k in range(n_s + n_p):
+                total = multiply_add(load_splat(root, row + k), load(jt, at), total)
+                at += width
+            store(z, first + t * width + i, total)
+    for i in range(first + n_s * width, first + (n_s + n_p) * width, LANES):
+        store(z, i, splat(outer) * load(jt, i))
 
 
 @njit(**JIT)
-def _invert_block(schur, root, sign):
-    """Write R and s with schur^{-1} = R^T diag(s) R; return how many s are negative, -1: singular.
-
-    R is the inverse Cholesky factor where schur is positive definite.
-    """
-    factor = schur.copy()
-    root[:] = 0.0
-    sign[:] = 1.0
-    if cholesky(factor):
-        invert_lower(factor, root)
-        return 0
-    if not np.isfinite(schur).all():
-        return -1
-    values, vectors = np.linalg.eigh(_symmetric(schur))
-    if np.abs(values).min() < 1e-8 * np.abs(values).max():
-        return -1
-    for k in range(values.shape[0]):
-        sign[k] = np.sign(values[k])
-        root[k] = vectors[:, k] / np.sqrt(abs(values[k]))
-    return np.sum(values < 0.0)
-
-
-@njit(**JIT)
-def _invert_indefinite(k, negative):
-    """Replace k by its inverse; False unless it has that many negative eigenvalues."""
-    if not np.isfinite(k).all():
-        return False
-    values, vectors = np.linalg.eigh(_symmetric(k))
-    if np.sum(values < 0.0) != negative or np.abs(values).min() == 0.0:
-        return False
-    k[:] = (vectors / values) @ vectors.T
-    return True
-
-
-@njit(**JIT)
-def factorize(c, curve, output_bias, dense, system):
+def factorize(c, size, n, curve, system):
     """Factorise c I + Hessian; False where it is not positive definite, or not clearly."""
     system.c[0] = c
-    k = system.k
-    if dense:
-        k[:] = system.gram
-        for i in range(k.shape[0]):
-            k[i, i] += c
-        return cholesky(k)
-    blocks, n_s, n_p = curve.v.shape
-    n = k.shape[0]
-    schur = np.zeros((n_s, n_s))
-    work = system.work
-    system.y[:] = 0.0
+    n_parameters, n_s, n_p = system.v.size, size.weights, size.positions
+    if n_parameters < n:
+        return _factorize_dense(c, size, n, curve, system)
+    sign, z, k = system.sign, system.z, system.k
+    outer = 1.0 / np.sqrt(c)
     negative = 0
-    for b in range(blocks):
-        v = curve.v[b]
-        for t in range(n_s):
-            for u in range(t + 1):
-                total = 0.0
-                for p in range(n_p):
-                    total += v[t, p] * v[u, p]
-                schur[t, u] = curve.a[b, t, u] - total / c
-            schur[t, t] += c
-        first = b * n_s
-        count = _invert_block(schur, system.root[b], system.sign[first : first + n_s])
+    for b in range(size.channels * size.kernels):
+        _schur(curve, b, c, system.schur)
+        count = _invert_schur(system.schur, b, system.root, b * (n_s + n_p), sign)
         if count < 0:
             return False
         negative += count
-        for u in range(n_s):
-            source = curve.j_w[first + u]
-            for i in range(n):
-                work[i] = source[i]
-            for p in range(n_p):
-                factor, row = v[u, p] / c, curve.h[b * n_p + p]
-                for i in range(n):
-                    work[i] -= factor * row[i]
-            for t in range(0 if count > 0 else u, n_s):
-                target, factor = system.y[first + t], system.root[b, t, u]
-                for i in range(n):
-                    target[i] += factor * work[i]
-    bias = 1.0 / c if output_bias else 0.0
+        _project(curve, b, c, outer, system)
+    if size.output_bias:
+        last = (n_parameters - 1) * z.shape[1]
+        for i in range(0, z.shape[1], LANES):
+            store(z, last + i, splat(outer) * load(curve.jt, last + i))
+    fill(k, 0.0)
+    add_gram(z, k)
+    for m in range(n_parameters if negative > 0 else 0):
+        if sign[m] < 0.0:
+            add_rank_one(-2.0, z, m, k)
     for i in range(n):
-        for j in range(i + 1):
-            k[i, j] = system.gram[i, j] / c + bias
         k[i, i] += 0.5 * n
-    add_gram(k, system.y, system.sign)
-    system.inverted[0] = negative > 0
-    return _invert_indefinite(k, negative) if negative > 0 else cholesky(k)
+    system.signed[0] = negative > 0
+    return eliminate(k, n, negative == 0, system.p) == negative
 
 
 @njit(**JIT)
-def solve(curve, output_bias, dense, system, u):
+def solve(size, n, system, u):
     """Replace u by the solution of (c I + Hessian) x = u."""
-    if dense:
-        cholesky_solve(system.k, u)
+    n_parameters, n_s, n_p = u.size, size.weights, size.positions
+    v, p, s, root = system.v, system.p, system.s, system.root
+    if n_parameters < n:
+        p[:n_parameters] = u
+        solve_eliminated(system.k, n_parameters, p, s)
+        u[:] = s[:n_parameters]
         return
-    c = system.c[0]
-    blocks, n_s, n_p = curve.v.shape
-    n = system.k.shape[0]
-    size = n_s + n_p
-    z = np.zeros(blocks * n_s)
-    s = np.zeros(n)
-    for b in range(blocks):  # z = diag(sign) R (u_w - V u_a / c);  s = h^T u_a / c + y^T z
-        o, first = b * size, b * n_s
+    outer = 1.0 / np.sqrt(system.c[0])
+    blocks = size.channels * size.kernels
+    o = 0
+    for b in range(blocks):  # v = R u
         for t in range(n_s):
-            value = u[o + t]
-            for p in range(n_p):
-                value -= curve.v[b, t, p] * u[o + n_s + p] / c
-            for k in range(n_s):
-                z[first + k] += system.root[b, k, t] * value
-        for t in range(n_s):
-            z[first + t] *= system.sign[first + t]
-            value, row = z[first + t], system.y[first + t]
-            for i in range(n):
-                s[i] += value * row[i]
-        for p in range(n_p):
-            value, row = u[o + n_s + p] / c, curve.h[b * n_p + p]
-            for i in range(n):
-                s[i] += value * row[i]
-    if output_bias:
-        for i in range(n):
-            s[i] += u[-1] / c
-    if system.inverted[0]:
-        s[:] = system.k @ s
-    else:
-        cholesky_solve(system.k, s)
-    for b in range(blocks):
-        o, first = b * size, b * n_s
-        for t in range(n_s):
-            row = system.y[first + t]
-            value = 0.0
-            for i in range(n):
-                value += row[i] * s[i]
-            z[first + t] -= system.sign[first + t] * value
-        for t in range(n_s):  # u_w = R^T z
-            value = 0.0
-            for k in range(n_s):
-                value += system.root[b, k, t] * z[first + k]
-            u[o + t] = value
-        for p in range(n_p):  # u_a = (u_a - h s - V^T u_w) / c
-            row = curve.h[b * n_p + p]
-            value = u[o + n_s + p]
-            for i in range(n):
-                value -= row[i] * s[i]
+            total = 0.0
+            for m in range(n_s + n_p):
+                total += root[b, t, m] * u[o + m]
+            v[o + t] = total
+        for m in range(o + n_s, o + n_s + n_p):
+            v[m] = outer * u[m]
+        o += n_s + n_p
+    if size.output_bias:
+        v[o] = outer * u[o]
+    if system.signed[0]:
+        v *= system.sign
+    transposed_product(system.z, v, p)
+    solve_eliminated(system.k, n, p, s)
+    if system.signed[0]:
+        v *= system.sign
+    subtract_product(system.z, s, v)
+    if system.signed[0]:
+        v *= system.sign
+    o = 0
+    for b in range(blocks):  # u = R^T v
+        for m in range(n_s + n_p):
+            total = 0.0 if m < n_s else outer * v[o + m]
             for t in range(n_s):
-                value -= curve.v[b, t, p] * u[o + t]
-            u[o + n_s + p] = value / c
-    if output_bias:
-        u[-1] = (u[-1] - s.sum()) / c
+                total += root[b, t, m] * v[o + t]
+            u[o + m] = total
+        o += n_s + n_p
+    if size.output_bias:
+        u[o] = outer * v[o]

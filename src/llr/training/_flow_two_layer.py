@@ -10,6 +10,9 @@ symmetric block [[A_b, V_b], [V_b^T, 0]] a kernel,
 
     A_b = (2 / n) sum_i r_i sum_p a_bp h''_bp(x_i) x_qpi x_qpi^T,    (S, S)
     V_b = (2 / n) (sum_i r_i h'_bp(x_i) x_qpi)_p.                    (S, P)
+
+J^T is held as (M, n), a row a parameter: the row of a_bp is h_bp itself. Samples are padded with
+zeros to a multiple of eight; at the padding h, r and J vanish.
 """
 
 from __future__ import annotations
@@ -19,155 +22,161 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from llr.training._flow_linalg import JIT
+from llr.training._flow_linalg import JIT, dot, fill
+from llr.training._lanes import (
+    LANES,
+    lane_sum,
+    load,
+    load_splat,
+    multiply_add,
+    splat,
+    store,
+    tanh,
+)
 
-__all__ = ["Curvature", "Samples", "curvature", "evaluate", "predict_mse", "vector_field"]
+__all__ = [
+    "Curvature",
+    "Samples",
+    "Sizes",
+    "curvature",
+    "evaluate",
+    "mean_square",
+    "predict_mse",
+    "vector_field",
+]
+
+
+class Sizes(NamedTuple):
+    """C channels, Q kernels a channel, P positions and S input weights a kernel."""
+
+    channels: int
+    kernels: int
+    positions: int
+    weights: int
+    output_bias: bool
 
 
 class Samples(NamedTuple):
-    """What the network sees: x (Q, P, S, n), a row of ones where there is a bias, and y (n,)."""
+    """What the network sees: n, x (Q, P, S, n), ones where there is a bias, and y (n,), padded."""
 
+    n: int
     x: np.ndarray
     y: np.ndarray
 
 
 class Curvature(NamedTuple):
-    """Second derivatives at a point.
-
-    ``a`` (B, S, S), lower triangles; ``v`` (B, S, P); the rows of J^T: ``j_w`` (B S, n) of the
-    input weights, ``h`` (B P, n), the hidden units, of the output weights.
-    """
+    """At a point: ``a`` (B, S, S), lower triangles, ``v`` (B, S, P), and J^T (M, n), padded."""
 
     a: np.ndarray
     v: np.ndarray
-    j_w: np.ndarray
-    h: np.ndarray
-
-
-@njit(**JIT, inline="always")
-def _tanh(z):
-    """Hyperbolic tangent to four units in the last place, at 1e-300 as well.
-
-    The seventh convergent p / q of Lambert's continued fraction at z / 8, then three times
-    tanh(2 u) = 2 p q / (p^2 + q^2) without dividing.
-    """
-    u = min(max(z, -20.0), 20.0) * 0.125
-    s = u * u
-    p = u * (1.0 + s * (5.0 / 39.0 + s * (2.0 / 715.0 + s * (1.0 / 135135.0))))
-    q = 1.0 + s * (6.0 / 13.0 + s * (10.0 / 429.0 + s * (4.0 / 19305.0)))
-    p, q = 2.0 * p * q, p * p + q * q
-    p, q = 2.0 * p * q, p * p + q * q
-    p, q = 2.0 * p * q, p * p + q * q
-    return p / q
+    jt: np.ndarray
 
 
 @njit(**JIT)
-def _hidden(w, x, h):
-    """h_i = tanh(sum_t w_t x_ti) of one unit."""
-    n = h.shape[0]
-    v, row = w[0], x[0]
-    for i in range(n):
-        h[i] = v * row[i]
-    for t in range(1, x.shape[0]):
-        v, row = w[t], x[t]
-        for i in range(n):
-            h[i] += v * row[i]
-    for i in range(n):
-        h[i] = _tanh(h[i])
+def _forward(theta, size, samples, keep, jt, r):
+    """Residuals, and, to be kept, hidden units."""
+    n_p, n_s, width = size.positions, size.weights, samples.y.size
+    for i in range(0, width, LANES):
+        total = -load(samples.y, i)
+        if size.output_bias:
+            total = total + load_splat(theta, theta.size - 1)
+        o = 0
+        for b in range(size.channels * size.kernels):
+            at = (b % size.kernels) * n_p * n_s * width + i
+            for p in range(n_p):
+                z = splat(0.0)
+                for t in range(n_s):
+                    z = multiply_add(load_splat(theta, o + t), load(samples.x, at), z)
+                    at += width
+                h = tanh(z)
+                row = o + n_s + p
+                total = multiply_add(load_splat(theta, row), h, total)
+                if keep:
+                    store(jt, row * width + i, h)
+            o += n_s + n_p
+        store(r, i, total)
+    for i in range(samples.n, width):
+        r[i] = 0.0
 
 
 @njit(**JIT)
-def evaluate(theta, samples, channels, h, r):
-    """Residuals r (n,) and hidden activations; h has B P rows, or one row that is reused."""
-    x, y = samples.x, samples.y
-    n_q, n_p, n_s, n = x.shape
-    size = n_s + n_p
-    blocks = channels * n_q
-    output_bias = theta[-1] if theta.shape[0] > blocks * size else 0.0
-    for i in range(n):
-        r[i] = output_bias - y[i]
-    for b in range(blocks):
-        w = theta[b * size : b * size + n_s]
-        for p in range(n_p):
-            row = h[(b * n_p + p) % h.shape[0]]
-            _hidden(w, x[b % n_q, p], row)
-            a = theta[b * size + n_s + p]
-            for i in range(n):
-                r[i] += a * row[i]
+def evaluate(theta, size, samples, jt, r):
+    """Write the hidden units to the rows of J^T that they are, and the residuals to r."""
+    _forward(theta, size, samples, True, jt, r)
 
 
 @njit(**JIT)
-def predict_mse(theta, samples, channels, h, r):
-    """Mean squared error; r (n,) and h are overwritten."""
-    evaluate(theta, samples, channels, h, r)
-    total = 0.0
-    for i in range(r.shape[0]):
-        total += r[i] * r[i]
-    return total / r.shape[0] if r.shape[0] > 0 else np.nan
+def predict_mse(theta, size, samples, r):
+    """Mean squared error; r (n padded) is overwritten."""
+    _forward(theta, size, samples, False, r.reshape(1, -1), r)
+    return mean_square(r, samples.n)
 
 
 @njit(**JIT)
-def vector_field(theta, x, channels, weight_decay, h, r, work, out):
-    """F = -(grad L + weight_decay theta) at the point where h and r were evaluated."""
-    n_q, n_p, n_s, n = x.shape
-    size = n_s + n_p
-    blocks = channels * n_q
-    scale = -2.0 / n
-    for k in range(out.shape[0]):
+def mean_square(r, n):
+    """Mean of the squares of n numbers, padded; NaN where there is none."""
+    return dot(r, 0, r, 0, r.size) / n if n > 0 else np.nan
+
+
+@njit(**JIT)
+def vector_field(theta, size, samples, weight_decay, jt, r, work, out):
+    """F = -(grad L + weight_decay theta) at the point where J^T and r were evaluated."""
+    n_p, n_s, width = size.positions, size.weights, samples.y.size
+    scale = -2.0 / samples.n
+    for k in range(out.size):
         out[k] = -weight_decay * theta[k]
-    for b in range(blocks):
-        o = b * size
+    o = 0
+    for b in range(size.channels * size.kernels):
+        at = (b % size.kernels) * n_p * n_s * width
         for p in range(n_p):
-            row, inputs = h[b * n_p + p], x[b % n_q, p]
-            a = scale * theta[o + n_s + p]
-            slope = 0.0
-            for i in range(n):
-                slope += row[i] * r[i]
-                work[i] = a * r[i] * (1.0 - row[i] * row[i])
-            out[o + n_s + p] += scale * slope
+            row = o + n_s + p
+            a, slope = load_splat(theta, row), splat(0.0)
+            for i in range(0, width, LANES):
+                h, error = load(jt, row * width + i), load(r, i)
+                slope = multiply_add(h, error, slope)
+                store(work, i, a * error * multiply_add(-h, h, splat(1.0)))
+            out[row] += scale * lane_sum(slope)
             for t in range(n_s):
-                xt = inputs[t]
-                slope = 0.0
-                for i in range(n):
-                    slope += work[i] * xt[i]
-                out[o + t] += slope
-    if theta.shape[0] > blocks * size:
-        slope = 0.0
-        for i in range(n):
-            slope += r[i]
-        out[-1] += scale * slope
+                out[o + t] += scale * dot(work, 0, samples.x, at, width)
+                at += width
+        o += n_s + n_p
+    if size.output_bias:
+        out[out.size - 1] += scale * r.sum()
 
 
 @njit(**JIT)
-def curvature(theta, x, channels, r, work, curve):
-    """Write A, V and j_w where ``curve.h`` and r were evaluated.
+def curvature(theta, size, samples, r, work, curve):
+    """Write A, V and the rows of J^T for input weights, where the rest was evaluated.
 
     A kernel whose weights are all zero stays where it is whatever its block, which is left zero.
     """
-    n_q, n_p, n_s, n = x.shape
-    size = n_s + n_p
-    curve.a[:] = 0.0
-    curve.v[:] = 0.0
-    curve.j_w[:] = 0.0
-    for b in range(channels * n_q):
-        o = b * size
-        if not theta[o : o + size].any():
-            continue
-        for p in range(n_p):
-            row, inputs = curve.h[b * n_p + p], x[b % n_q, p]
-            a = theta[o + n_s + p]
+    n_p, n_s, width = size.positions, size.weights, samples.y.size
+    jt, scale = curve.jt, 2.0 / samples.n
+    fill(curve.a, 0.0)
+    fill(curve.v, 0.0)
+    o = 0
+    for b in range(size.channels * size.kernels):
+        for i in range(o * width, (o + n_s) * width, LANES):
+            store(jt, i, splat(0.0))
+        alive = False
+        for k in range(o, o + n_s + n_p):
+            alive = alive or theta[k] != 0.0
+        start = (b % size.kernels) * n_p * n_s * width
+        for p in range(n_p if alive else 0):
+            row = o + n_s + p
+            a = load_splat(theta, row)
             for t in range(n_s):
-                xt, jt = inputs[t], curve.j_w[b * n_s + t]
-                total = 0.0
-                for i in range(n):
-                    slope = (1.0 - row[i] * row[i]) * xt[i]
-                    jt[i] += a * slope
-                    total += r[i] * slope
-                    work[i] = -2.0 * a * r[i] * row[i] * slope
-                curve.v[b, t, p] = total * 2.0 / n
+                xt, total = start + t * width, splat(0.0)
+                for i in range(0, width, LANES):
+                    h, error = load(jt, row * width + i), load(r, i)
+                    slope = multiply_add(-h, h, splat(1.0)) * load(samples.x, xt + i)
+                    at = (o + t) * width + i
+                    store(jt, at, multiply_add(a, slope, load(jt, at)))
+                    total = multiply_add(error, slope, total)
+                    store(work, i, splat(-2.0) * a * error * h * slope)
+                curve.v[b, t, p] = scale * lane_sum(total)
                 for u in range(t + 1):
-                    xu = inputs[u]
-                    total = 0.0
-                    for i in range(n):
-                        total += work[i] * xu[i]
-                    curve.a[b, t, u] += total * 2.0 / n
+                    xu = start + u * width
+                    curve.a[b, t, u] += scale * dot(work, 0, samples.x, xu, width)
+            start += n_s * width
+        o += n_s + n_p
