@@ -32,7 +32,7 @@ class SummaryTable:
         ...     run = {**setting, "sample_size": 21, "status": "converged"}
         ...     table.add({**run, "train_mse": 1e-11, "test_mse": error})
         >>> row = table.rows({})[0]
-        >>> row["runs"], row["recovered"], round(row["test_mse_mean"], 5)
+        >>> row["runs"], row["recovered"], round(row["test_mse_mean"], 4)
         (2, 0.5, 0.05)
     """
 
