@@ -45,10 +45,10 @@ def judge(finished: Finished) -> Outcome:
     figures = {"local_recovery": draw_cliffs(errors, orders, headline)}
     if len(cliffs) > len(headline):
         figures["every-setting"] = draw_beside(
-            cliffs["variant"],
-            cliffs["optimistic_sample_size"],
+            list(cliffs["variant"]),
+            list(cliffs["optimistic_sample_size"]),
             [None if pd.isna(n) else int(n) for n in cliffs["measured"]],
-            bounds=cliffs["bound_only"],
+            bounds=list(cliffs["bound_only"]),
         )
     return Outcome(
         _verdict(finished.name, cliffs),
