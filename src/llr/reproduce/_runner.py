@@ -221,6 +221,8 @@ def _finish(job: Job, progress: bool | None) -> Finished:
     job.write_weights()
     tables = []
     for plan, config in sweeps:
+        if not config.sweep.enabled:  # a single run, which its judge follows along the way
+            continue
         runs = run_sweep(config, progress=progress).runs
         tables.append(runs.assign(variant=plan.variant, **plan.tuned_columns))
     return Finished(
