@@ -157,7 +157,7 @@ def draw_trajectories(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[0, 0].set_ylabel("MSE")
     axes[0, 0].legend(loc="lower left")
     axes[1, 0].set_ylabel("count")
-    axes[1, -1].legend(loc="upper left")
+    axes[1, -1].legend(loc="lower right")
     return figure
 
 
