@@ -127,6 +127,10 @@ def test_the_model_contract_notices_rows_that_mix_and_parameters_without_influen
     [
         (lambda r: replace(r, test_mse=2 * r.test_mse), "reported_errors_are_those"),
         (lambda r: replace(r, engine="another"), "ends_with_a_status_and_its_numbers"),
+        (
+            lambda r: replace(r, params={k: 1.001 * v for k, v in r.params.items()}),
+            "takes_the_steps_of_its_definition",
+        ),
         (lambda r: replace(r, params={}), "ends_with_a_status_and_its_numbers"),
         (lambda r: replace(r, train_mse=math.nan), "data_that_are_not_finite_end_one_run"),
     ],

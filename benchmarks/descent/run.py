@@ -1,7 +1,7 @@
 """Run-steps per second of gradient descent on two-layer tanh networks: llr beside its peers.
 
     python benchmarks/descent/run.py           # all: about ten minutes
-    python benchmarks/descent/run.py --quick   # corners of the grid, no sweep
+    python benchmarks/descent/run.py --quick   # corners of the grid, nothing written
 
 Float64, d = 5, kernels of 3, hidden bias, all cores. A run-step is one full-batch step of one run.
 Peers take turns with llr in each cell; each figure is the best of some rounds. Compilation is in no
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,10 +20,12 @@ from pathlib import Path
 
 import peers
 import torch
+from accuracy import accuracy
 
 from llr.models import ModelName, ModelSizes, build_model
 from llr.sweep import describe_environment, load_config, run_sweep
 from llr.training import GradientDescent, Problem, train_batch, warmup
+from report import markdown
 
 HERE = Path(__file__).parent
 LR = 1e-4  # no run converges or diverges while it is measured
@@ -150,9 +153,18 @@ def sweep_seconds() -> float:
     return took
 
 
+def finite(value: object) -> object:
+    """The same with null for what is not finite."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="corners of the grid, no sweep")
+    parser.add_argument("--quick", action="store_true", help="corners of the grid, nothing written")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
 
@@ -166,11 +178,12 @@ def main() -> None:
         "unit": "run-steps per second",
         "headline": headline(options.rounds),
         "grid": grid(ends(SAMPLES), ends(WIDTHS), options.rounds),
-        "sweep_seconds": None if options.quick else sweep_seconds(),
     }
     if not options.quick:
+        results |= {"sweep_seconds": sweep_seconds(), "accuracy": accuracy()}
+        (HERE / "table.md").write_text(markdown(results))
         path = HERE / "results.json"
-        path.write_text(json.dumps(results, indent=2) + "\n")
+        path.write_text(json.dumps(finite(results), indent=2) + "\n")
         print(f"written: {path}")
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, grad, stack_module_state, vmap
 
 from llr.models import TwoLayerTanhMLP, initialize
 from llr.seeds import generator
@@ -136,6 +136,28 @@ class EngineContract(ABC):
             ):
                 output = functional_call(problem.model, result.params, (x,))
                 assert math.isclose((output - y).square().mean().item(), error, rel_tol=1e-6)
+
+    def test_gradient_descent_takes_the_steps_of_its_definition(self) -> None:
+        problem, engine = self.problem(), self.make()
+        descent = GradientDescent(lr=0.1, max_steps=50, tol=0.0, weight_decay=0.01)
+        if engine.why_not(problem, descent) is not None:
+            return
+        for r, result in enumerate(engine.run(problem, descent, threads=1)):
+            n = int(problem.n_train[r])
+            x, y = problem.x_train[r, :n], problem.y_train[r, :n]
+
+            def loss(theta: dict[str, Tensor], x: Tensor = x, y: Tensor = y) -> Tensor:
+                return (functional_call(problem.model, theta, (x,)) - y).square().mean()
+
+            theta = {name: value[r] for name, value in problem.params.items()}
+            for _ in range(descent.max_steps):
+                gradient = grad(loss)(theta)
+                theta = {
+                    name: value - descent.lr * (gradient[name] + descent.weight_decay * value)
+                    for name, value in theta.items()
+                }
+            for name, value in theta.items():
+                torch.testing.assert_close(result.params[name], value, rtol=self.rtol, atol=1e-12)
 
     def test_a_run_in_a_batch_ends_as_it_does_alone(self) -> None:
         problem = self.problem()

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 
 from llr.errors import ConfigError, StoreError
 from llr.sweep import (
@@ -168,7 +169,7 @@ def test_a_plan_writes_nothing_and_counts_what_is_left(small, tmp_path):
     assert not list(tmp_path.iterdir())
     assert (plan.n_runs, plan.n_stored, plan.n_pending) == (18, 0, 18)
     assert plan.grid == {"models": 3, "scales": 1, "sample_sizes": 3, "init_stds": 1, "seeds": 2}
-    assert "18 runs: 3 models x 1 scales x 3 sample sizes x 1 init stds x 2 seeds" in str(plan)
+    assert "18 runs: 3 models x 1 scale x 3 sample sizes x 1 init std x 2 seeds" in str(plan)
     assert 0 < plan.seconds < 60
     run_sweep(small())
     before = everything(tmp_path)
@@ -291,6 +292,19 @@ def test_processes_give_the_results_of_one_process_bit_for_bit(small, runs_of):
         small(experiment__name="pool", execution__executor="processes", execution__workers=2)
     )
     assert runs_of(pool.folder) == runs_of(alone.folder)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_results_of_the_cpu(small, runs_of):
+    results = [
+        run_sweep(small(experiment__name=device, experiment__device=device, init__std=0.1))
+        for device in ("cpu", "cuda")
+    ]
+    for cpu, gpu in zip(*(runs_of(result.folder)[0] for result in results), strict=True):
+        assert (cpu["id"], cpu["steps"], cpu["status"]) == (gpu["id"], gpu["steps"], gpu["status"])
+        assert math.isclose(cpu["test_mse"], gpu["test_mse"], rel_tol=1e-9)
+    assert read_results(results[1].folder)["environment"]["device"] != "cpu"
 
 
 def test_parameters_are_kept_where_asked_for(small):

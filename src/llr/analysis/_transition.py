@@ -255,22 +255,33 @@ def _first_logistic(sizes: np.ndarray, errors: np.ndarray, threshold: float) -> 
 def _firth_logistic(
     x: np.ndarray, runs: np.ndarray, recovered: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Level and slope that maximise the logistic likelihood times the square root of det I."""
+    """Level and slope that maximise the logistic likelihood times the square root of det I.
+
+    At the maximum they fit the same data with h/2 recoveries and h/2 failures added at each size,
+    h being its leverage; Newton's method on the data so filled up, h renewed in each step.
+    """
     level = slope = np.zeros(runs.shape[1:])
-    for _ in range(100):
+    for _ in range(200):
         p = 1 / (1 + np.exp(-np.clip(level + slope * x, -30, 30)))
-        weight = runs * p * (1 - p)
-        i00, i01, i11 = weight.sum(0), (weight * x).sum(0), (weight * x**2).sum(0)
-        det = np.maximum(i00 * i11 - i01**2, 1e-300)
-        leverage = weight * (i11 - 2 * i01 * x + i00 * x**2) / det
-        score = recovered - runs * p + leverage * (0.5 - p)
+        i00, i01, i11, det = _information(runs * p * (1 - p), x)
+        leverage = runs * p * (1 - p) * (i11 - 2 * i01 * x + i00 * x**2) / det
+        score = recovered + leverage / 2 - (runs + leverage) * p
         s0, s1 = score.sum(0), (score * x).sum(0)
+        i00, i01, i11, det = _information((runs + leverage) * p * (1 - p), x)
         step0, step1 = (i11 * s0 - i01 * s1) / det, (i00 * s1 - i01 * s0) / det
         shrink = 1 / np.maximum(1.0, np.hypot(step0, step1))
         level, slope = level + shrink * step0, slope + shrink * step1
-        if np.max(np.hypot(step0, step1)) < 1e-10:
+        if np.nanmax(np.hypot(step0, step1)) < 1e-10:
             break
     return level, slope
+
+
+def _information(
+    weight: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Entries and determinant of the Fisher information of level and slope."""
+    i00, i01, i11 = weight.sum(0), (weight * x).sum(0), (weight * x**2).sum(0)
+    return i00, i01, i11, np.maximum(i00 * i11 - i01**2, 1e-300)
 
 
 def _stays_below(sizes: np.ndarray, centre: np.ndarray, threshold: float) -> np.ndarray:

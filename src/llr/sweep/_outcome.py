@@ -57,7 +57,10 @@ class SweepPlan:
         return json.dumps(self.summary())
 
     def __str__(self) -> str:
-        axes = " x ".join(f"{count} {name.replace('_', ' ')}" for name, count in self.grid.items())
+        axes = " x ".join(
+            f"{count} {name.replace('_', ' ').removesuffix('s' * (count == 1))}"
+            for name, count in self.grid.items()
+        )
         work = "nothing to train"
         if self.n_pending:
             who = "in this process" if self.workers == 1 else f"by {self.workers} {self.executor}"

@@ -13,6 +13,7 @@ import torch
 
 from llr.sweep._chunks import Chunk, partition, pending
 from llr.sweep._config import Config
+from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
 from llr.sweep._executor import AbstractExecutor, Failure
 from llr.sweep._executors import make_executor
@@ -132,6 +133,7 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
         Where the results are, and what was done.
 
     Raises:
+        ConfigError: if the device is not there, or the name no plain folder name.
         StoreError: if the folder holds another sweep, another process writes to it, or the disk
             fails.
         SweepInterrupted: a ``KeyboardInterrupt`` that says how to go on.
@@ -149,6 +151,7 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
         (4, 0)
     """
     started = time.monotonic()
+    check_device(config)
     folder = sweep_folder(config)
     if force:
         folder = fresh_folder(folder)
