@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from llr.errors import InvalidInputError, nearest, quoted_list
+from llr.errors import InvalidInputError, did_you_mean, quoted_list
 
 GROUP_COLUMNS = ("model", "scale", "width", "init_std")
 """Columns that tell settings apart: runs that share them differ only in samples and seed."""
@@ -19,10 +19,9 @@ def check_columns(df: pd.DataFrame, needed: Iterable[str]) -> None:
     present = [str(name) for name in df.columns]
     for name in needed:
         if name not in present:
-            close = nearest(name, present)
-            hint = f" Did you mean {close!r}?" if close else ""
             raise InvalidInputError(
-                f"The table of runs must have a column {name!r}, got {quoted_list(present)}.{hint}"
+                f"The table of runs must have a column {name!r}, got {quoted_list(present)}."
+                f"{did_you_mean(name, present)}"
             )
     if df.empty:
         raise InvalidInputError("The table of runs must have at least one row, got none.")

@@ -269,9 +269,10 @@ def _firth_logistic(
         s0, s1 = score.sum(0), (score * x).sum(0)
         i00, i01, i11, det = _information((runs + leverage) * p * (1 - p), x)
         step0, step1 = (i11 * s0 - i01 * s1) / det, (i00 * s1 - i01 * s0) / det
-        shrink = 1 / np.maximum(1.0, np.hypot(step0, step1))
+        length = np.hypot(step0, step1)
+        shrink = 1 / np.maximum(1.0, length)
         level, slope = level + shrink * step0, slope + shrink * step1
-        if np.nanmax(np.hypot(step0, step1)) < 1e-10:
+        if not np.any(length >= 1e-10):  # NaN: a single size, which has no curve
             break
     return level, slope
 
