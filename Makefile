@@ -23,7 +23,7 @@ sweep: venv      ## run the sweep of config.yaml (CONFIG=..., ARGS="training.lr=
 	$(BIN)/llr sweep --config $(CONFIG) $(ARGS)
 
 test: venv       ## run the whole test suite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: venv       ## ruff and import-linter
 	$(BIN)/ruff check .
