@@ -133,8 +133,9 @@ def test_a_trained_point_is_tested_with_its_error_stated():
         point[name] = value + 1e-7 * noise
     result = check_llr(wide, normal(25, 5), params=point, param_error=1e-7)
     assert (result.recoverable, result.rank_on_x, result.model_rank) == (True, 18, 18)
-    # Sixty exact directions at the perturbed point itself, which float64 does not see either.
-    assert result.formal_rank == 60
+    # Sixty exact directions at the perturbed point itself, which is not the one meant.
+    assert (result.formal_rank, result.verdict, result.message) == (60, "clear", "")
+    assert "exact at these very parameters: 60" in repr(result)
 
 
 def test_at_the_papers_initialisation_the_exact_rank_is_told_beside_the_measured_one():
@@ -142,6 +143,10 @@ def test_at_the_papers_initialisation_the_exact_rank_is_told_beside_the_measured
     result = check_llr(model, normal(10, 5))
     assert (result.model_rank, result.formal_rank, result.verdict) == (6, 21, "ambiguous")
     assert "exact: 21" in repr(result)
+    assert "On 10 rows the guarantee cannot hold there." in result.message
+    enough_rows = check_llr(model, normal(30, 5))
+    assert "exact model rank" in enough_rows.message
+    assert "cannot hold" not in enough_rows.message
 
 
 def test_a_model_rank_beyond_the_memory_is_a_lower_bound_and_still_decides():

@@ -56,7 +56,8 @@ class LLRResult:
             first order, nowhere on X. Empty where the basis does not fit ``max_memory``.
         verdict: ``"clear"`` if both ranks are.
         message: why the verdict is ambiguous and what to try; may be empty.
-        formal_rank: exact model rank for two-layer tanh networks; None for others.
+        formal_rank: exact model rank for two-layer tanh networks, at these very parameters
+            whatever ``param_error``; None for others.
         on_x: the measurement of ``rank_on_x``.
         on_more: the measurement of ``model_rank``.
     """
@@ -112,7 +113,10 @@ class LLRResult:
         """What a reader needs, a sentence a line."""
         holds = "holds" if self.recoverable else "does not hold"
         relation = "=" if self.recoverable else "<"
-        exact = "" if self.formal_rank is None else f" (exact: {self.formal_rank})"
+        exact = ""
+        if self.formal_rank is not None:
+            where = " at these very parameters" if self.on_more.param_error else ""
+            exact = f" (exact{where}: {self.formal_rank})"
         lines = [
             f"the LLR guarantee {holds} ({self.verdict}): rank on x {self.rank_on_x} {relation} "
             f"model rank {self.model_rank}{exact}"
@@ -301,9 +305,12 @@ def _doubts(on_x: RankResult, on_more: RankResult, exact: int | None) -> str:
         parts.append(
             f"The model rank is at least {on_more.rank}; more inputs do not fit max_memory."
         )
-    if exact is not None and exact != on_more.rank:
+    # With a stated error the point meant is one nearby, which has a rank of its own.
+    if exact is not None and exact != on_more.rank and not on_more.param_error:
         parts.append(
             f"The exact model rank at these parameters is {exact}: the other directions are below "
-            "the rounding or the stated error of the tangent matrix."
+            "the rounding of the tangent matrix."
         )
+        if on_x.n_rows < exact:
+            parts.append(f"On {on_x.n_rows} rows the guarantee cannot hold there.")
     return " ".join(parts)

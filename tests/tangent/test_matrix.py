@@ -9,6 +9,7 @@ import torch
 from tests.reference.jacobian import jacobian_by_differences, jacobian_by_loops
 from tests.tangent.zoo import ZOO, built, one_by_one
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import llr
 from llr.errors import InvalidInputError, UnsupportedModuleError
@@ -180,6 +181,30 @@ class Constant(nn.Module):
         return self.layer(x) @ self.matrix
 
 
+class Checkpointed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return checkpoint(torch.tanh, self.layer(x), use_reentrant=False)
+
+
+class OneWay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+
+class Opaque(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return OneWay.apply(self.layer(x))
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -198,6 +223,9 @@ class Constant(nn.Module):
         (nn.MultiheadAttention(4, 2, dropout=0.1), "MultiheadAttention drops units"),
         (nn.LSTM(3, 4, num_layers=2, dropout=0.2), r"LSTM drops units with probability 0.2"),
         (nn.Sequential(nn.LazyLinear(4)), "LazyLinear '0' has not yet initialised 'weight'"),
+        (nn.DataParallel(nn.Linear(3, 4)), "Pass the module as it was before it was wrapped"),
+        (Checkpointed(), r"torch.utils.checkpoint. Switch that off"),
+        (Opaque(), r"by torch.func or by plain autograd, but both fail: .*; .*backward"),
         (Noisy(), "draws random numbers in its forward"),
         (Centred(), "mixes the samples of a batch"),
         (Counting(), "changes the buffer 'calls'"),

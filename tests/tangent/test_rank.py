@@ -12,7 +12,7 @@ from tests.tangent.zoo import ZOO, built
 from torch import nn
 
 import llr
-from llr.errors import InvalidInputError
+from llr.errors import InvalidInputError, UnsupportedModuleError
 from llr.models import encode_entries, initialize
 from llr.seeds import generator
 from llr.tangent import BOUND_FROM_BELOW, model_rank, tangent_matrix
@@ -180,6 +180,13 @@ def test_the_input_shape_is_inferred_from_the_first_layer(model, rank):
 def test_an_input_shape_that_cannot_be_told_is_asked_for(model, message):
     with pytest.raises(InvalidInputError, match=rf"{message}.*Pass samples x, or set model"):
         model_rank(model)
+
+
+def test_a_model_that_is_refused_is_refused_before_its_input_shape_is_sought():
+    layer = torch.nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4))
+    with pytest.raises(UnsupportedModuleError, match=r"changes the buffer .*\.eval\(\) first"):
+        model_rank(nn.Sequential(layer, nn.Tanh()))
+    assert model_rank(nn.Sequential(layer, nn.Tanh()).eval()).verdict == "clear"
 
 
 def test_a_function_needs_samples():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from llr.errors import InvalidInputError, StoreError, nearest, quoted_list
+from llr.errors import InvalidInputError, StoreError, did_you_mean, quoted_list
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,11 +122,9 @@ def _from_sweep(path: Path) -> Point:
     matches = [run_id for run_id in finished if run_id.startswith(wanted)]
     if len(matches) != 1:
         known = ", ".join(finished[:5]) + (", ..." if len(finished) > 5 else "")
-        close = nearest(wanted, finished)
-        hint = f" Did you mean {close!r}?" if wanted and close else ""
         raise InvalidInputError(
             f"{folder}/ID must name one finished run, got {wanted!r}, which {len(matches)} of "
-            f"them begin with. There are {len(finished)}: {known}.{hint}"
+            f"them begin with. There are {len(finished)}: {known}.{did_you_mean(wanted, finished)}"
         )
     try:
         params = store.parameters(matches[0])
@@ -181,8 +179,7 @@ def _from_factory(text: str) -> Point:
         ) from None
     factory: Callable[[], Any] | None = getattr(module, name, None)
     if not callable(factory):
-        close = nearest(name, [key for key in vars(module) if not key.startswith("_")])
-        hint = f" Did you mean {close!r}?" if close else ""
+        hint = did_you_mean(name, [key for key in vars(module) if not key.startswith("_")])
         raise InvalidInputError(f"MODEL: {module_name!r} has no function {name!r}.{hint}")
     try:
         model = factory()

@@ -14,7 +14,7 @@ from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 
 from llr._types import Parameters
-from llr.errors import InvalidInputError, UnsupportedModuleError, nearest, quoted_list
+from llr.errors import InvalidInputError, UnsupportedModuleError, did_you_mean, quoted_list
 from llr.tangent._samples import Samples, map_samples, sample_count
 
 __all__ = ["Model", "ModelFunction", "as_function"]
@@ -107,6 +107,11 @@ def _refuse_batch_dependence(module: nn.Module) -> None:
     for name, part in module.named_modules():
         kind = f"{type(part).__name__} {name!r}" if name else type(part).__name__
         path = f"model.{name}" if name else "model"
+        if isinstance(part, (torch.jit.ScriptModule, nn.DataParallel)):
+            raise UnsupportedModuleError(
+                f"parameters must be replaceable from outside, but {kind} does not let them. "
+                "Pass the module as it was before it was wrapped or compiled."
+            )
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             if part.running_mean is None:
                 raise UnsupportedModuleError(
@@ -172,11 +177,9 @@ def _module_function(module: nn.Module, params: Mapping[str, Tensor] | None) -> 
     own = dict(module.named_parameters())
     for name in params or ():
         if name not in own:
-            close = nearest(name, own)
-            hint = f" Did you mean {close!r}?" if close else ""
             raise InvalidInputError(
                 f"params must use the model's parameter names {quoted_list(own)}, got "
-                f"{name!r}.{hint}"
+                f"{name!r}.{did_you_mean(name, own)}"
             )
     values = {}
     for name, parameter in own.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from llr.errors import InvalidInputError
+from llr.errors import InvalidInputError, UnsupportedModuleError
 from llr.tangent._function import ModelFunction
 from llr.tangent._samples import Samples, leaves, map_samples
 
@@ -57,6 +57,8 @@ def _accepts(function: ModelFunction, shape: tuple[int, ...]) -> bool:
     try:
         with torch.no_grad():
             function(function.params, one)
+    except UnsupportedModuleError:  # of whatever shape
+        raise
     except (RuntimeError, ValueError, IndexError, TypeError):
         return False
     return True

@@ -158,7 +158,7 @@ class Looped(AbstractLinearization):
         return torch.stack(rows)
 
     def jvp(self, x: Samples, directions: Tensor) -> Tensor:
-        return self.rows(x) @ directions.T
+        return torch.cat([self.rows(sample) @ directions.T for sample in batches(x, 1)])
 
     def vjp(self, x: Samples, weights: Tensor) -> Tensor:
         total = weights.new_zeros(weights.shape[1], self.function.n_params)
@@ -170,6 +170,14 @@ class Looped(AbstractLinearization):
                 total[k] += self._gradient(out, leaves, weight)
             start += len(out)
         return total
+
+
+def _first_sentence(error: Exception) -> str:
+    """What an error says, without torch's advice to those who write transforms."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "data-dependent control flow" in text:
+        return "it calls .item() or branches on data"
+    return text.split(". ")[0].rstrip(".")
 
 
 def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
@@ -210,11 +218,21 @@ def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
                 "f(x) must not be random, but the model draws random numbers in its forward. "
                 "Call model.eval() first, or remove the draw."
             ) from error
-        slow.vjp(two, single.new_ones(single.numel(), 1))  # fails with the model's own error
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+        if "saved tensor hooks" in str(error):
+            raise UnsupportedModuleError(
+                "the forward must not be computed again in the backward pass, where it would not "
+                "see these parameters, but it uses torch.utils.checkpoint. Switch that off."
+            ) from error
+        try:
+            slow.vjp(two, single.new_ones(single.numel(), 1))
+        except _TRANSFORM_ERRORS as own:
+            raise UnsupportedModuleError(
+                "the model must be differentiable by torch.func or by plain autograd, but both "
+                f"fail: {_first_sentence(error)}; {_first_sentence(own)}."
+            ) from own
         warnings.warn(
             "The model is differentiated one sample at a time, which is slow, because torch.func "
-            f"cannot transform its forward: {reason}.",
+            f"cannot transform its forward: {_first_sentence(error)}.",
             stacklevel=4,
         )
         return slow

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from llr._types import Parameters
-from llr.errors import InvalidInputError, check_shape, nearest, quoted_list
+from llr.errors import InvalidInputError, check_shape, did_you_mean, quoted_list
 from llr.models import MLP, TwoLayerStructure, two_layer_structure
 from llr.theory._exact import Floats, Integers, exact_array
 
@@ -82,10 +82,9 @@ def named_values(model: nn.Module, params: Mapping[str, Tensor] | None) -> Param
     values: Parameters = dict(model.named_parameters())
     for name, value in (params or {}).items():
         if name not in values:
-            close = nearest(name, values)
-            hint = f" Did you mean {close!r}?" if close else ""
             raise InvalidInputError(
-                f"params may hold the model's parameters {quoted_list(values)}, got {name!r}.{hint}"
+                f"params may hold the model's parameters {quoted_list(values)}, got {name!r}."
+                f"{did_you_mean(name, values)}"
             )
         check_shape(f"params[{name!r}]", value.shape, values[name].shape)
         values[name] = value
