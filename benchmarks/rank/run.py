@@ -1,6 +1,6 @@
 """Model ranks of large tangent matrices: time and peak memory of llr beside its peer.
 
-    python benchmarks/rank/run.py            # all: a few minutes
+    python benchmarks/rank/run.py            # all: about ten minutes
     python benchmarks/rank/run.py mlp        # one of mlp, target, resnet; nothing written
 
 Each measurement is a process of its own, so that its peak memory (maximum resident set, Python and
@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -33,10 +32,10 @@ from torch.func import functional_call, jacrev, vmap
 import llr
 from llr.seeds import generator
 from llr.sweep import describe_environment
+from report import GIGABYTE, markdown
 
 HERE = Path(__file__).parent
-GIGABYTE = 1e9
-ROUNDS = {"llr": 5, "peer": 3}
+ROUNDS = {"llr": 3, "peer": 2}
 
 
 def mlp() -> tuple[nn.Module, Tensor, dict]:
@@ -67,6 +66,7 @@ CASES: dict[str, Callable[[], tuple[nn.Module, Tensor, dict]]] = {
     "resnet": resnet,
 }
 HAS_PEER = ("mlp", "target")  # a dense J of the ResNet would take 90 GB
+OTHER_METHODS = {"mlp": ["dense"], "target": ["dense", "chunked"], "resnet": []}
 
 
 def normal(n: int, *shape: int) -> Tensor:
@@ -77,7 +77,8 @@ def by_llr(model: nn.Module, x: Tensor, options: dict) -> dict:
     """Rank, verdict and method."""
     result = llr.model_rank(model, x, **options)
     names = ("rank", "verdict", "method", "gap", "n_rows", "n_params")
-    return {name: getattr(result, name) for name in names}
+    found = {name: getattr(result, name) for name in names}
+    return found | {"max_memory": options.get("max_memory")}
 
 
 def by_peer(model: nn.Module, x: Tensor, options: dict) -> dict:
@@ -89,10 +90,20 @@ def by_peer(model: nn.Module, x: Tensor, options: dict) -> dict:
 
     blocks = vmap(jacrev(outputs), (None, 0))(params, x)
     J = torch.cat([block.flatten(2) for block in blocks.values()], dim=2).flatten(0, 1)
+    del blocks
     return {"rank": int(torch.linalg.matrix_rank(J))}
 
 
-MEASURED = {"llr": by_llr, "peer": by_peer}
+def by_method(method: str) -> Callable[[nn.Module, Tensor, dict], dict]:
+    """One of llr's methods, with memory enough."""
+    return lambda model, x, options: by_llr(model, x, {"method": method, "max_memory": 1e10})
+
+
+MEASURED = {
+    "llr": by_llr,
+    "peer": by_peer,
+    **{method: by_method(method) for method in ("dense", "chunked", "sketched")},
+}
 
 
 def measure(case: str, tool: str) -> None:
@@ -102,12 +113,12 @@ def measure(case: str, tool: str) -> None:
     MEASURED[tool](warm, normal(8, 2), {"method": "sketched"})
     model, x, options = CASES[case]()
     seconds, found = [], {}
-    for _ in range(1 if case == "resnet" else ROUNDS[tool]):
+    for _ in range(1 if case == "resnet" else ROUNDS.get(tool, 1)):
         start = time.perf_counter()
         found = MEASURED[tool](model, x, options)
         seconds.append(time.perf_counter() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({**found, "seconds": statistics.median(seconds), "peak_bytes": peak}))
+    print(json.dumps({**found, "seconds": min(seconds), "peak_bytes": peak}))
 
 
 def run(case: str, tool: str) -> dict:
@@ -119,19 +130,20 @@ def run(case: str, tool: str) -> dict:
 
 def compare(case: str) -> dict:
     """llr and its peer on one case, printed."""
-    tools = ["llr", "peer"] if case in HAS_PEER else ["llr"]
+    tools = ["llr", *(["peer"] if case in HAS_PEER else []), *OTHER_METHODS[case]]
     results = {tool: run(case, tool) for tool in tools}
     own = results["llr"]
     dense = 8 * own["n_rows"] * own["n_params"]
     print(f"{case}: {own['n_rows']} x {own['n_params']}, J alone {dense / GIGABYTE:.2f} GB")
     for tool, found in results.items():
         print(
-            f"  {tool:<5} rank {found['rank']:<6} {found['seconds']:8.2f} s "
-            f"{found['peak_bytes'] / GIGABYTE:6.2f} GB  {found.get('method', 'vmap(jacrev)')}"
+            f"  {tool:<8} rank {found['rank']:<6} {found['seconds']:8.2f} s "
+            f"{found['peak_bytes'] / GIGABYTE:6.2f} GB  {found.get('method', 'vmap(jacrev)')}",
+            flush=True,
         )
+        assert found["rank"] == own["rank"], "the ranks must be equal"
     if "peer" in results:
         peer = results["peer"]
-        assert peer["rank"] == own["rank"], "the ranks must be equal"
         speed = peer["seconds"] / own["seconds"]
         memory = peer["peak_bytes"] / own["peak_bytes"]
         results["ratios"] = {"speed": speed, "memory": memory}
@@ -153,6 +165,7 @@ def main() -> None:
         environment = describe_environment() | {"threads": torch.get_num_threads()}
         contents = {"environment": environment, "results": results}
         (HERE / "results.json").write_text(json.dumps(contents, indent=2) + "\n")
+        (HERE / "table.md").write_text(markdown(contents))
 
 
 if __name__ == "__main__":
