@@ -295,6 +295,7 @@ def test_an_override_that_is_none_is_refused(override: str, message: str):
         (b"- 1\n- 2", r"must map sections to keys, got \[1, 2\]"),
         (b"training: 3", "training must be a section of keys, got 3"),
         (b"1: {lr: 2}", "1.* is no section"),
+        (b"title: a\nsource: b\nabout: c", "not a sweep; run it by llr reproduce"),
         (b"training: {1: 2}", "is no key of training"),
         (b"\xff\xfe\xfa", "not valid YAML"),
         (b"a: !!python/object:os.system {}", "not valid YAML"),

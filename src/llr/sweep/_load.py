@@ -72,6 +72,11 @@ def parse_config(value: object, overrides: Overrides = (), *, source: str = "con
     if value is not None and not isinstance(value, Mapping):
         raise ConfigError(f"{source}: must map sections to keys, got {short(value)}.")
     sections = dict(value or {})
+    if {"title", "source", "about"} <= sections.keys():
+        raise ConfigError(
+            f"{source}: states a reproduction, not a sweep; run it by "
+            f"llr reproduce {Path(source).stem}."
+        )
     for dotted, item in _parsed(overrides):
         _override(sections, dotted, item)
     try:
