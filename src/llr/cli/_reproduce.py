@@ -74,6 +74,7 @@ def reproduce(
     for comparison in result.verdict.comparisons:
         click.echo(comparison)
     click.echo(result.verdict.line)
+    click.echo(result.size)
     for paths in result.files.values():
         for path in paths:
             click.echo(f"  {path}")

@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 
 from llr.report import HeatPanel, architecture_name, plot_heat_panels
-from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table
+from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table, whole
 from llr.reproduce._outcome import Finished, Outcome, tuned_runs
 from llr.reproduce._verdict import Comparison, Verdict
 
 __all__ = ["judge_jmlr_fig3", "judge_optimistic_fig4"]
 
 _ROW = ["model", "scale"]
+_CENTERS = {"median": "median_first_below", "mean": "mean_first_below"}
 
 
 def judge_jmlr_fig3(finished: Finished) -> Outcome:
@@ -67,37 +68,50 @@ def _outcome(
     panels: Sequence[HeatPanel],
 ) -> Outcome:
     """Every row's transition beside the paper's; figure, data, words."""
-    tolerance = finished.paper["tolerance"]
     comparisons = tuple(
         Comparison(
-            f"{architecture_name(row.model)}, {row.scale:g}x",
+            f"{architecture_name(row.model)}, {row.scale:g}x, {center}",
             expected=row.paper,
             source="the paper's figure, read by eye",
-            measured=None if pd.isna(row.mean_first_below) else int(row.mean_first_below),
-            tolerance=tolerance,
+            measured=whole(getattr(row, column)),
+            tolerance=finished.paper["tolerance"],
         )
         for row in rows_of(switches)
+        for center, column in _CENTERS.items()
     )
+    figure = plot_heat_panels(panels, columns=2)
+    for ax in figure.axes[: max(len(panels) - 2, 0)]:  # the panel below has the same abscissa
+        ax.set_xlabel("")
     return Outcome(
-        Verdict(finished.name, _words(finished, switches), comparisons),
-        {finished.name: plot_heat_panels(panels, columns=2)},
+        Verdict(finished.name, _words(finished, switches, comparisons), comparisons),
+        {finished.name: figure},
         {"test_error": summary, "transitions": switches},
     )
 
 
-def _words(finished: Finished, switches: pd.DataFrame) -> str:
-    """The rows of each architecture: paper, median, mean."""
+def _words(finished: Finished, switches: pd.DataFrame, comparisons: Sequence[Comparison]) -> str:
+    """How near the paper's figure the rows are, then where each architecture switches."""
+    paper = finished.paper
+    near = []
+    for center, column in _CENTERS.items():
+        hits = sum(bool(c.agrees) for c in comparisons if c.what.endswith(center))
+        late = (switches[column] - switches["paper"]).dropna()
+        near.append(
+            f"by the {center} {hits} of {len(switches)} rows switch within {paper['tolerance']} "
+            f"samples of the paper's figure, {late.mean():+.1f} on average"
+        )
     parts = []
     for model, rows in switches.groupby("model", sort=False):
-        columns = ("mean_first_below", "median_first_below", "paper")
-        mean, median, paper = (
-            ", ".join("none" if pd.isna(n) else f"{n:g}" for n in rows[name]) for name in columns
-        )
+        at = [
+            " ".join("none" if pd.isna(n) else f"{n:g}" for n in rows[name])
+            for name in (*_CENTERS.values(), "paper")
+        ]
         least = rows["optimistic_sample_size"].iloc[0]
         parts.append(
-            f"{architecture_name(model)} (optimistic {least}): mean below "
-            f"{finished.paper['threshold']:g} from n = {mean}; median {median}; paper {paper}"
+            f"{architecture_name(model)} (optimistic {least}): median {at[0]}, mean {at[1]}, "
+            f"paper {at[2]}"
         )
-    late = (switches["mean_first_below"] - switches["paper"]).dropna()
-    shift = f" The mean switches {late.mean():+.1f} samples from the paper's figure on average."
-    return ". ".join(parts) + "." + (shift if len(late) else "")
+    return (
+        f"{near[0].capitalize()}; {near[1]}. First n with a test error below "
+        f"{paper['threshold']:g}, narrowest first: {'; '.join(parts)}."
+    )

@@ -9,7 +9,7 @@ import pandas as pd
 from llr.analysis import Condensation, condensation
 from llr.models import TwoLayerTanhMLP
 from llr.report import plot_condensation, plot_heat_panels
-from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table
+from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table, whole
 from llr.reproduce._outcome import Finished, Outcome, tuned_runs
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.sweep import JsonLinesStore
@@ -69,7 +69,7 @@ def _verdict(finished: Finished, switches: pd.DataFrame, found: dict[str, Conden
             f"{row.variant}: first n with mean test error below {paper['threshold']:g}",
             expected=row.paper,
             source="the paper's figure, read by eye",
-            measured=None if pd.isna(row.mean_first_below) else int(row.mean_first_below),
+            measured=whole(row.mean_first_below),
             tolerance=paper["tolerance"][row.variant],
         )
         for row in rows_of(switches)

@@ -40,6 +40,8 @@ _PAGE = """# {title}
 $ llr reproduce {command}
 ```
 
+{size}
+
 **Verdict: {verdict}**, {agreed} of {compared} figures. {findings}
 
 {figures}
@@ -77,24 +79,36 @@ def write_page(result: Reproduced, job: Job, gallery: Path) -> Path:
 
 def _page(result: Reproduced, job: Job, name: str) -> str:
     """The text of a page."""
-    settings = job.settings
+    settings, trained = job.settings, job.trained.optimizers
+    chosen = job.optimizer or next(iter(trained), "")
     options = [job.name]
     if job.optimizer is not None:
         options.append(f"--optimizer {job.optimizer}")
     if job.quick:
         options.append("--quick")
+    options += [
+        f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in job.overrides.items()
+    ]
+    other = f", by {chosen}" if job.optimizer is not None else ""
+    training = trained[chosen].about if chosen else ""
     images = [path for path in result.files["figures"] if path.suffix == ".svg"]
     data = [*result.files["data"], *result.files["verdict"]]
     return _PAGE.format(
-        title=settings.title,
+        title=settings.title + other,
         source=settings.source,
-        about=settings.about,
+        about="\n\n".join(filter(None, (settings.about, training))),
         command=" ".join(options),
+        size=result.size,
         **{key: value for key, value in result.verdict.summary().items() if key != "name"},
         figures="\n\n".join(f"![{settings.title}]({name}/{path.name})" for path in images),
         comparisons="\n".join(_row(c) for c in result.verdict.to_dict()["comparisons"]),
         data=", ".join(f"[{path.name}]({name}/{path.name})" for path in data),
     )
+
+
+def _compact(value: Any) -> str:
+    """A value of the command line, without spaces."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _row(comparison: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from llr.analysis import summary_table, transition
 from llr.report import HeatPanel, HeatRow
 
-__all__ = ["heat_panel", "row_summary", "rows_of", "switching_table"]
+__all__ = ["heat_panel", "row_summary", "rows_of", "switching_table", "whole"]
 
 
 def row_summary(runs: pd.DataFrame, *, by: Sequence[str], threshold: float) -> pd.DataFrame:
@@ -85,9 +85,9 @@ def switching_table(
                 "paper": expected(setting),
                 "median_first_below": first_below(summary, "median", threshold),
                 "mean_first_below": first_below(summary, "mean", threshold),
-                "half_recover_at": _or_none(half.sample_size),
-                "half_recover_low": _or_none(half.low),
-                "half_recover_high": _or_none(half.high),
+                "half_recover_at": whole(half.sample_size),
+                "half_recover_low": whole(half.low),
+                "half_recover_high": whole(half.high),
                 "largest_n": int(group["sample_size"].max()),
                 "n_seeds": int(group["seed"].nunique()),
             }
@@ -109,9 +109,14 @@ def first_below(summary: pd.DataFrame, column: str, threshold: float) -> int | N
     return None if below.empty else int(below.min())
 
 
-def _or_none(value: float) -> int | None:
-    """An integer where there is one."""
-    return int(value) if math.isfinite(value) else None
+def whole(value: Any) -> int | None:
+    """A Python integer; None where the value is missing or not finite.
+
+    Example:
+        >>> whole(7.0), whole(math.inf), whole(pd.NA)
+        (7, None, None)
+    """
+    return None if pd.isna(value) or not math.isfinite(value) else int(value)
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[Any]:

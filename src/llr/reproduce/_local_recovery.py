@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from llr.analysis import exponent
+from llr.models import two_layer_structure
 from llr.report import figure_of, style
 from llr.reproduce._beside import draw_beside
-from llr.reproduce._heat_maps import rows_of
+from llr.reproduce._heat_maps import rows_of, whole
 from llr.reproduce._outcome import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.sweep import grid
@@ -29,6 +31,8 @@ _BETWEEN_2_AND_4 = 3.0
 _BETWEEN_4_AND_8 = 6.0
 """An exponent above this is nearer 8 than 4."""
 
+_RED = "#D00000"
+
 _REACH = 1e-24
 """Test errors below this are out of reach: trained to 1e-29, near float64 rounding squared, times
 the ill-conditioning of the samples."""
@@ -36,18 +40,19 @@ the ill-conditioning of the samples."""
 
 def judge(finished: Finished) -> Outcome:
     """Cliffs in the test error beside the optimistic sample sizes."""
-    runs = _with_theory(finished)
+    theory = _theory(finished)
+    runs = finished.runs.drop(columns="optimistic_sample_size", errors="ignore")
+    runs = runs.merge(theory[["variant", "optimistic_sample_size"]], on="variant")
     errors, orders = local_errors(runs), error_orders(runs)
-    cliffs = _cliffs(orders)
-    bounds = runs.groupby("variant")["bound_only"].first()
-    cliffs = cliffs.assign(bound_only=cliffs["variant"].map(bounds))
-    headline = [name for name in finished.paper["headline"] if name in set(cliffs["variant"])]
+    cliffs = _cliffs(orders).merge(theory.drop(columns="optimistic_sample_size"), on="variant")
+    known = set(cliffs["variant"])
+    headline = {name: t for name, t in finished.paper["headline"].items() if name in known}
     figures = {"local_recovery": draw_cliffs(errors, orders, headline)}
     if len(cliffs) > len(headline):
         figures["every-setting"] = draw_beside(
             list(cliffs["variant"]),
             list(cliffs["optimistic_sample_size"]),
-            [None if pd.isna(n) else int(n) for n in cliffs["measured"]],
+            [whole(n) for n in cliffs["measured"]],
             bounds=list(cliffs["bound_only"]),
         )
     return Outcome(
@@ -57,17 +62,32 @@ def judge(finished: Finished) -> Outcome:
     )
 
 
-def _with_theory(finished: Finished) -> pd.DataFrame:
-    """The runs with the least upper bound of the optimistic sample size, and if it is no more."""
-    sizes = {}
+def _theory(finished: Finished) -> pd.DataFrame:
+    """What the theory says, a row a variant.
+
+    ``optimistic_sample_size`` is the least upper bound, ``bound_only`` whether it is no more than
+    that. ``linear_part`` is the dimension of what neurons near zero add to lowest order, the linear
+    functions and, with hidden biases, the constants, beyond an output bias's own; missing where
+    the model is of another kind or has no neuron to spare.
+    """
+    rows = []
     for plan, config in finished.sweeps:
         spec = grid(config)[0]
-        sizes[plan.variant] = optimistic_sample_size(spec.build_model(), spec.target.build())
-    variants = finished.runs["variant"]
-    return finished.runs.assign(
-        optimistic_sample_size=variants.map({name: size.upper for name, size in sizes.items()}),
-        bound_only=variants.map({name: size.value is None for name, size in sizes.items()}),
-    )
+        model = spec.build_model()
+        size = optimistic_sample_size(model, spec.target.build())
+        spare = two_layer_structure(model) is not None and size.upper < sum(
+            p.numel() for p in model.parameters()
+        )
+        constants = bool(spec.hidden_bias) and not spec.output_bias
+        rows.append(
+            {
+                "variant": plan.variant,
+                "optimistic_sample_size": size.upper,
+                "bound_only": size.value is None,
+                "linear_part": spec.input_dim + constants if spare else None,
+            }
+        )
+    return pd.DataFrame(rows).astype({"linear_part": "Int64"})
 
 
 def local_errors(runs: pd.DataFrame) -> pd.DataFrame:
@@ -153,16 +173,27 @@ def _cliffs(orders: pd.DataFrame) -> pd.DataFrame:
 
 def _verdict(name: str, cliffs: pd.DataFrame) -> Verdict:
     """Measured onset of fourth order beside the optimistic sample size, row by row."""
-    comparisons = tuple(
+    comparisons = [
         Comparison(
             row.variant,
             expected=row.optimistic_sample_size,
             source="optimistic sample size",
-            measured=None if pd.isna(row.measured) else int(row.measured),
+            measured=whole(row.measured),
             relation="at most" if row.bound_only else "equals",
         )
         for row in rows_of(cliffs)
-    )
+    ]
+    second = cliffs.assign(expected=cliffs["optimistic_sample_size"] + cliffs["linear_part"])
+    second = second[(second["expected"] <= second["largest_n"]).fillna(value=False)]
+    comparisons += [
+        Comparison(
+            f"{row.variant}, second cliff",
+            expected=int(row.expected),
+            source="optimistic sample size and linear part",
+            measured=whole(row.next_order_from),
+        )
+        for row in rows_of(second)
+    ]
     exact = cliffs[~cliffs["bound_only"]]
     hits = int((exact["measured"] == exact["optimistic_sample_size"]).sum())
     words = (
@@ -177,65 +208,66 @@ def _verdict(name: str, cliffs: pd.DataFrame) -> Verdict:
             for row in rows_of(deep)
         )
         words += f" Where only an upper bound is known: {pairs}."
-    return Verdict(name, words, comparisons)
+    if len(second):
+        hits = int((second["next_order_from"] == second["expected"]).sum())
+        words += f" The second cliff stands where expected in {hits} of {len(second)}."
+    return Verdict(name, words, tuple(comparisons))
 
 
 @style()
-def draw_cliffs(errors: pd.DataFrame, orders: pd.DataFrame, variants: Sequence[str]) -> Figure:
+def draw_cliffs(errors: pd.DataFrame, orders: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     """Test MSE / eps^2 against n for every eps, and the exponent of eps, a column a variant."""
-    figure = figure_of(None, 7.0, 3.8)
+    figure = figure_of(None, 7.0, 3.9)
     axes = figure.subplots(
-        2, len(variants), sharey="row", sharex="col", squeeze=False, height_ratios=(2.4, 1)
+        2, len(titles), sharey="row", sharex="col", squeeze=False, height_ratios=(2.4, 1)
     )
-    shown = errors[errors["test_mse"] > _REACH]
+    errors = errors[errors["variant"].isin(titles)]
     stds = sorted(errors["eps"].unique(), reverse=True)
     colours = dict(zip(stds, colormaps["viridis"](np.linspace(0.0, 0.85, len(stds))), strict=True))
-    for (top, bottom), variant in zip(axes.T, variants, strict=True):
-        mine = shown[shown["variant"] == variant]
-        for eps, line in _by(mine, "eps"):
-            n, colour = line["sample_size"], colours[eps]
-            top.fill_between(
-                n, line["ratio_low"], line["ratio_high"], color=colour, alpha=0.15, lw=0
-            )
-            top.plot(n, line["ratio"], "o-", color=colour, label=_power_of_ten(eps))
+    for (top, bottom), (variant, title) in zip(axes.T, titles.items(), strict=True):
+        mine = errors[errors["variant"] == variant]
+        _draw_errors(top, mine[mine["test_mse"] > _REACH], colours)
         order = orders[orders["variant"] == variant]
         bottom.plot(order["sample_size"], order["exponent"], "ko-", ms=2.8, lw=0.9)
-        optimistic = int(mine["optimistic_sample_size"].iloc[0])
-        for ax in (top, bottom):
-            ax.axvline(optimistic, color="#D00000", ls=(0, (4, 2)), lw=1, zorder=0)
-        top.annotate(
-            f"{optimistic}",
-            (optimistic, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, -2),
-            textcoords="offset points",
-            va="top",
-            color="#D00000",
-            fontsize=10,
-            fontweight="bold",
-        )
-        top.set_yscale("log")
-        top.set_title(variant)
+        _mark_orders(bottom)
         bottom.set_xlabel("number of samples n")
         bottom.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-        _mark_orders(bottom)
+        optimistic = int(mine["optimistic_sample_size"].iloc[0])
+        for ax in (top, bottom):
+            ax.axvline(optimistic, color=_RED, ls=(0, (4, 2)), lw=1, zorder=0)
+        top.set_title(title)
+        top.annotate(
+            f"predicted: {optimistic}",
+            (optimistic, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -1),
+            textcoords="offset points",
+            va="top",
+            color=_RED,
+            fontweight="bold",
+        )
+    axes[0, 0].set_ylim(top=30 * errors["ratio_high"].max())
     axes[0, 0].set_ylabel(r"test MSE / $\epsilon^2$")
-    axes[1, 0].set_ylabel(r"exponent of $\epsilon$")
+    axes[1, 0].set_ylabel("order of test MSE")
     axes[0, 0].legend(title=r"noise $\epsilon$", loc="lower left")
     return figure
 
 
+def _draw_errors(ax: Axes, errors: pd.DataFrame, colours: Mapping[float, Any]) -> None:
+    """A line and its quartiles for every eps, the greatest first."""
+    ax.set_yscale("log")
+    for eps, colour in colours.items():
+        line = errors[errors["eps"] == eps].sort_values("sample_size")
+        n = line["sample_size"]
+        ax.fill_between(n, line["ratio_low"], line["ratio_high"], color=colour, alpha=0.15, lw=0)
+        ax.plot(n, line["ratio"], "o-", color=colour, label=_power_of_ten(eps))
+
+
 def _mark_orders(ax: Axes) -> None:
     """Ticks and faint lines at the orders that occur."""
-    ax.set_yticks([2, 4, 6, 8])
+    ax.set_yticks([2, 4, 8], [r"$\epsilon^2$", r"$\epsilon^4$", r"$\epsilon^8$"])
     ax.set_ylim(1, 9)
     ax.grid(axis="y", lw=0.4, alpha=0.6)
-
-
-def _by(table: pd.DataFrame, column: str) -> Iterator[tuple[float, pd.DataFrame]]:
-    """Groups by a column, greatest first."""
-    for value in sorted(table[column].unique(), reverse=True):
-        yield value, table[table[column] == value].sort_values("sample_size")
 
 
 def _power_of_ten(value: float) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Finished", "Outcome", "tuned_runs"]
 
+_ENDS = {"max_steps": "took all their steps", "max_time": "reached the end of time"}
+"""Words for the statuses that are none."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -51,6 +54,34 @@ class Finished:
         """The paper's figures."""
         return self.settings.paper
 
+    @property
+    def size(self) -> str:
+        """What was trained, how it ended and how long it took, in a sentence."""
+        if not self.sweeps:
+            return "Nothing is trained."
+        runs = self.runs
+        if runs.empty:
+            return f"{len(self.sweeps)} runs, each followed along its way."
+        varied = {"scale": "scales", "init_std": "initial stds"} | {
+            name: f"{name} chosen among" for name in self.tuned
+        }
+        parts = [
+            f"{name} {', '.join(f'{value:g}' for value in sorted(runs[column].unique()))}"
+            for column, name in varied.items()
+            if column in runs and runs[column].nunique() > 1
+        ]
+        n, seeds = runs["sample_size"], runs.groupby("variant")["seed"].nunique()
+        parts += [f"n = {n.min()} to {n.max()}", f"{_range(seeds)} seeds"]
+        ends = ", ".join(
+            f"{count} {_ENDS.get(str(status), status)}"
+            for status, count in runs["status"].value_counts().items()
+        )
+        minutes = runs["seconds"].sum() / 60
+        return (
+            f"{len(runs)} runs ({'; '.join(parts)}): {ends}. "
+            f"{minutes:.1f} minutes of one processor core."
+        )
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -65,6 +96,12 @@ class Outcome:
     verdict: Verdict
     figures: dict[str, Figure] = field(repr=False)
     data: dict[str, pd.DataFrame] = field(repr=False)
+
+
+def _range(values: pd.Series) -> str:
+    """``5``, or ``10 to 50``."""
+    low, high = values.min(), values.max()
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def tuned_runs(

@@ -44,18 +44,20 @@ class Reproduced:
     Attributes:
         name: of the reproduction.
         verdict: what came out, beside what was expected.
+        size: what was trained, how it ended and how long it took, in a sentence.
         folder: where verdict, figures and data are.
         files: those files, by what they are: ``verdict``, ``figures``, ``data``.
     """
 
     name: str
     verdict: Verdict
+    size: str
     folder: Path
     files: dict[str, list[Path]] = field(repr=False)
 
     def summary(self) -> dict[str, Any]:
         """One flat row."""
-        return {**self.verdict.summary(), "folder": str(self.folder)}
+        return {**self.verdict.summary(), "size": self.size, "folder": str(self.folder)}
 
     def to_json(self) -> str:
         """The verdict as JSON."""
@@ -207,7 +209,8 @@ def reproduce(
     module, _, function = _JUDGES[name].partition(":")
     judge = getattr(importlib.import_module(f"llr.reproduce.{module}"), function)
     outcome: Outcome = judge(finished)
-    return Reproduced(name, outcome.verdict, job.folder, _write(outcome, job.folder))
+    files = _write(outcome, job.folder)
+    return Reproduced(name, outcome.verdict, finished.size, job.folder, files)
 
 
 def _finish(job: Job, progress: bool | None) -> Finished:

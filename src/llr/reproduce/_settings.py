@@ -27,6 +27,7 @@ class _Strict(BaseModel):
 class OptimizerSettings(_Strict):
     """One way to train: fixed values, and values to choose among by the mean test error."""
 
+    about: str = ""
     set: Overrides = Field(default_factory=dict)
     tune: dict[str, list[Any]] = Field(default_factory=dict)
 
@@ -36,7 +37,7 @@ class QuickSettings(_Strict):
 
     set: Overrides = Field(default_factory=dict)
     variants: list[str] | None = None
-    tune: dict[str, list[Any]] = Field(default_factory=dict)
+    optimizers: dict[str, OptimizerSettings] = Field(default_factory=dict)
 
 
 class Reproduction(_Strict):
@@ -153,14 +154,15 @@ def plan_sweeps(
     """
     if not settings.sweep:
         return []
-    training = OptimizerSettings()
+    training, name = OptimizerSettings(), ""
     if settings.optimizers:
         name = check_choice(
             "optimizer", optimizer or next(iter(settings.optimizers)), settings.optimizers
         )
         training = settings.optimizers[name]
     small = settings.quick if quick else QuickSettings()
-    tune = {key: small.tune.get(key, values) for key, values in training.tune.items()}
+    changed = small.optimizers.get(name, OptimizerSettings())
+    tune = training.tune | changed.tune
     names: Sequence[str] = small.variants or list(settings.variants) or [""]
     return [
         Plan(
@@ -170,6 +172,7 @@ def plan_sweeps(
                 **training.set,
                 **settings.variants.get(variant, {}),
                 **small.set,
+                **changed.set,
                 **tuned,
                 **(overrides or {}),
             },

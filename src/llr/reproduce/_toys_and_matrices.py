@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from llr.report import architecture_name, plot_heat_panels
-from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table
+from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table, whole
 from llr.reproduce._outcome import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 
@@ -75,7 +74,7 @@ def judge_matrices(finished: Finished) -> Outcome:
     comparisons = tuple(
         _comparison(row.variant, row, "the paper's figure")
         for row in rows_of(switches)
-        if row.paper is not None and not pd.isna(row.paper)
+        if whole(row.paper) is not None
     )
     found = ", ".join(f"{c.what} at {c.measured}" for c in comparisons)
     random = switches[switches["variant"].str.contains("random")]
@@ -116,7 +115,7 @@ def judge_initial_sizes(finished: Finished) -> Outcome:
     comparisons, parts = [], []
     for variant, title in titles.items():
         rows = switches[switches["variant"] == variant].set_index("init_std").loc[stds]
-        at = [None if pd.isna(n) else int(n) for n in rows["median_first_below"]]
+        at = [whole(n) for n in rows["median_first_below"]]
         parts.append(f"{title[4:]}: n = {', '.join(str(n) for n in at)}")
         for end, std, expected in (
             ("smallest start", stds[-1], paper["optimistic"][variant]),
@@ -128,7 +127,7 @@ def judge_initial_sizes(finished: Finished) -> Outcome:
                     f"{variant}, {end} (std {std:g})",
                     expected=expected,
                     source="optimistic sample size" if std == stds[-1] else "linear model",
-                    measured=_integer(row["median_first_below"]),
+                    measured=whole(row["median_first_below"]),
                 )
             )
     words = (
@@ -145,10 +144,5 @@ def judge_initial_sizes(finished: Finished) -> Outcome:
 def _comparison(what: str, row: Any, source: str) -> Comparison:
     """The median's first sample size beside the paper's."""
     return Comparison(
-        what, expected=row.paper, source=source, measured=_integer(row.median_first_below)
+        what, expected=row.paper, source=source, measured=whole(row.median_first_below)
     )
-
-
-def _integer(value: Any) -> int | None:
-    """A Python integer where there is one."""
-    return None if value is None or value is pd.NA or np.isnan(value) else int(value)
