@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 CONFIG ?= config.yaml
 ARGS   ?=
+EXECUTOR ?=
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv sweep test test-slow lint format type docs bench check clean
+.PHONY: help venv sweep test soak lint format type docs bench check clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -19,11 +20,14 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-sweep: venv      ## run the sweep of config.yaml (CONFIG=..., ARGS="training.lr=0.05")
-	$(BIN)/llr sweep --config $(CONFIG) $(ARGS)
+sweep: venv      ## run the sweep of config.yaml (CONFIG=..., EXECUTOR=ray, ARGS="training.lr=0.05")
+	$(BIN)/llr sweep --config $(CONFIG) $(if $(EXECUTOR),execution.executor=$(EXECUTOR)) $(ARGS)
 
 test: venv       ## run the whole test suite
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+soak: venv       ## minutes of faults: kills, full disks, lost nodes, damaged files; tests/soak/results.json
+	LLR_SOAK=1 $(BIN)/python -m pytest tests/soak
 
 lint: venv       ## ruff and import-linter
 	$(BIN)/ruff check .

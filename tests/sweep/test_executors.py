@@ -1,5 +1,6 @@
 """The executors keep the contract; the pool leaves nothing behind."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -127,4 +128,6 @@ def test_auto_takes_processes_where_they_pay():
 
 def test_every_registered_executor_calls_itself_by_its_name():
     for name, make in EXECUTORS.items():
-        assert make(execution(), 1).name == name
+        if name == "ray" and importlib.util.find_spec("ray") is None:
+            continue
+        assert make(execution(), 1, "cpu").name == name

@@ -13,6 +13,7 @@ COMMANDS = {
     "plot": ("llr.cli._plot:plot", "Draw a sweep's figures from its results, without training."),
     "report": ("llr.cli._report:report", "Write a sweep as one HTML file."),
     "watch": ("llr.cli._report:watch", "Show a running sweep in the browser."),
+    "export": ("llr.cli._export:export", "Write a sweep's runs as one table, parquet or CSV."),
     "config": ("llr.cli._config:config", "Show a config with every default filled in."),
     "verify": ("llr.cli._verify:verify", "Check in seconds that this installation computes right."),
     "theory": ("llr.cli._theory:theory", "Optimistic sample sizes from closed forms."),

@@ -6,6 +6,7 @@ from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
 from llr.sweep._executor import AbstractExecutor, Failure, Outcome
 from llr.sweep._executors import EXECUTORS, make_executor
+from llr.sweep._export import ExportFormat, export_results
 from llr.sweep._grid import grid, single_run
 from llr.sweep._in_process import InProcessExecutor
 from llr.sweep._json_lines import JsonLinesStore
@@ -13,6 +14,7 @@ from llr.sweep._load import load_config, parse_config
 from llr.sweep._optimistic import optimistic_sample_sizes
 from llr.sweep._outcome import FailedRun, SweepInterrupted, SweepPlan, SweepResult
 from llr.sweep._processes import ProcessExecutor
+from llr.sweep._ray import RayExecutor
 from llr.sweep._results import SCHEMA_VERSION, load_results, read_results
 from llr.sweep._runner import plan_sweep, run_sweep
 from llr.sweep._single import SingleRun, train_single
@@ -28,6 +30,7 @@ __all__ = [
     "Config",
     "Damage",
     "Entry",
+    "ExportFormat",
     "FailedRun",
     "Failure",
     "FinishedRun",
@@ -35,6 +38,7 @@ __all__ = [
     "JsonLinesStore",
     "Outcome",
     "ProcessExecutor",
+    "RayExecutor",
     "RunSpec",
     "SingleRun",
     "SweepInterrupted",
@@ -45,6 +49,7 @@ __all__ = [
     "build_problem",
     "check_device",
     "describe_environment",
+    "export_results",
     "grid",
     "load_config",
     "load_results",

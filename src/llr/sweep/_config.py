@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 EngineChoice = Literal["auto", "torch", "compiled", "flow"]
-ExecutorChoice = Literal["auto", "in_process", "processes"]
+ExecutorChoice = Literal["auto", "in_process", "processes", "ray"]
 
 DEFAULT_SCALE = 10
 
@@ -221,7 +221,12 @@ class ExecutionConfig(_Section):
     engine: Annotated[EngineChoice, Choice(get_args(EngineChoice))] = "auto"
     """Training engine; auto: the fastest that can train the runs."""
     executor: Annotated[ExecutorChoice, Choice(get_args(ExecutorChoice))] = "auto"
-    """Who works: this process, or a pool of processes."""
+    """Who works: this process, a pool of processes, or Ray (see address)."""
+    address: (
+        Annotated[str, Text("auto or host:port of a Ray cluster", r"auto|[A-Za-z0-9_.-]+:\d{1,5}")]
+        | None
+    ) = None
+    """Ray cluster to join; ray only, default: a Ray on this machine, for this sweep."""
     workers: Annotated[int, Integer(1, 10**4)] | None = None
     """Worker processes, default: as many as there are processors."""
     threads: Annotated[int, Integer(1, 10**4)] | None = None

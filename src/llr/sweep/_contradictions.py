@@ -278,7 +278,7 @@ def _initialisation(config: Config) -> Iterator[str]:
 
 
 def _execution(config: Config) -> Iterator[str]:
-    """An engine that can train with the optimizer."""
+    """An engine that can train with the optimizer, and keys that mean something to the executor."""
     engine, optimizer = config.execution.engine, config.training.optimizer
     if engine != "auto" and (engine == "flow") != (optimizer == "gradient_flow"):
         can = "gradient_flow only" if engine == "flow" else "sgd and adam only"
@@ -291,4 +291,16 @@ def _execution(config: Config) -> Iterator[str]:
         yield (
             f"execution.workers must be 1 with execution.executor = in_process, got {workers}: "
             "remove it, or set execution.executor to processes."
+        )
+    executor, address = config.execution.executor, config.execution.address
+    if executor != "ray" and address is not None:
+        yield (
+            f"execution.address has no meaning with execution.executor = {executor}, got "
+            f"{address}: {_REMOVE}, or set execution.executor to ray."
+        )
+    device = config.experiment.device
+    if executor == "ray" and ":" in device:
+        yield (
+            f"experiment.device must be cpu or cuda with execution.executor = ray, which chooses "
+            f"among its GPUs, got {device}."
         )

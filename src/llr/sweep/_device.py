@@ -14,7 +14,7 @@ def check_device(config: Config) -> None:
     """Check that this machine has the device on which a config trains.
 
     Args:
-        config: any config.
+        config: any config; one that trains on a Ray cluster asks the cluster when it runs.
 
     Raises:
         ConfigError: if it has not.
@@ -23,6 +23,8 @@ def check_device(config: Config) -> None:
         >>> from llr.sweep import parse_config
         >>> check_device(parse_config({"experiment": {"device": "cpu"}}))
     """
+    if config.execution.address is not None:
+        return
     device = torch.device(config.experiment.device)
     n_devices = torch.cuda.device_count() if device.type == "cuda" else 1
     if (device.index or 0) >= n_devices:

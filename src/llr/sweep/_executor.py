@@ -10,7 +10,14 @@ from typing import Generic, TypeVar
 
 from llr.errors import LLRError
 
-__all__ = ["AbstractExecutor", "Failure", "Outcome", "sentence"]
+__all__ = ["AbstractExecutor", "Failure", "Outcome", "given_up", "sentence", "thread_variables"]
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -95,3 +102,17 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, LLRError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def given_up(ends: list[str]) -> str:
+    """Why an item has no value, from how the workers ended that were to work on it."""
+    if not ends:
+        return "The sweep was stopped."
+    if len(ends) > 1 and len(set(ends)) == 1:
+        return f"Tried {len(ends)} times: each time the worker process {ends[0]}."
+    return f"The worker process {', then on another try it '.join(ends)}."
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Environment in which a worker's numerical libraries use so many threads."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))

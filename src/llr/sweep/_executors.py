@@ -9,6 +9,7 @@ from llr.sweep._environment import available_cpus
 from llr.sweep._executor import AbstractExecutor
 from llr.sweep._in_process import InProcessExecutor
 from llr.sweep._processes import ProcessExecutor
+from llr.sweep._ray import RayExecutor
 
 __all__ = ["EXECUTORS", "make_executor"]
 
@@ -16,23 +17,38 @@ WORTH_A_POOL_SECONDS = 20.0
 """Estimated work below which processes take longer to start than they save."""
 
 
-def _in_process(execution: ExecutionConfig, n_chunks: int) -> AbstractExecutor:
+def _in_process(execution: ExecutionConfig, n_chunks: int, device: str) -> AbstractExecutor:
     """This process; ``workers`` means nothing here."""
     return InProcessExecutor(threads=execution.threads)
 
 
-def _processes(execution: ExecutionConfig, n_chunks: int) -> AbstractExecutor:
+def _processes(execution: ExecutionConfig, n_chunks: int, device: str) -> AbstractExecutor:
     """A pool with no more workers than chunks, its threads no more than processors."""
     cpus = available_cpus()
     workers = max(1, min(execution.workers or cpus, n_chunks))
     return ProcessExecutor(workers=workers, threads=execution.threads or max(1, cpus // workers))
 
 
-EXECUTORS: dict[str, Callable[[ExecutionConfig, int], AbstractExecutor]] = {
+def _ray(execution: ExecutionConfig, n_chunks: int, device: str) -> AbstractExecutor:
+    """A cluster, by tasks of one processor; without an address one here, as large as the pool."""
+    gpus = int(device != "cpu")
+    if execution.address is not None:
+        return RayExecutor(
+            address=execution.address,
+            workers=execution.workers,
+            threads=execution.threads or 1,
+            gpus=gpus,
+        )
+    pool = _processes(execution, n_chunks, device)
+    return RayExecutor(workers=pool.workers, threads=pool.threads or 1, gpus=gpus)
+
+
+EXECUTORS: dict[str, Callable[[ExecutionConfig, int, str], AbstractExecutor]] = {
     "in_process": _in_process,
     "processes": _processes,
+    "ray": _ray,
 }
-"""How to make each executor, from the execution section and the number of chunks."""
+"""How to make each executor, from the execution section, the number of chunks and the device."""
 
 
 def make_executor(
@@ -45,10 +61,13 @@ def make_executor(
         device: where runs are trained; several processes would fight over one GPU.
         n_chunks: chunks of the whole grid.
         seconds: estimated work of the whole grid on one CPU.
+
+    Raises:
+        MissingExtraError: if it needs a library that is not installed.
     """
     name = execution.executor
     if name == "auto":
         several = min(execution.workers or available_cpus(), n_chunks) > 1
         pays = several and device == "cpu" and seconds > WORTH_A_POOL_SECONDS
         name = "processes" if pays else "in_process"
-    return EXECUTORS[name](execution, n_chunks)
+    return EXECUTORS[name](execution, n_chunks, device)

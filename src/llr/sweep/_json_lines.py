@@ -169,7 +169,13 @@ class JsonLinesStore(AbstractStore):
         self._writers.clear()
 
     def _parameters_file(self, run_id: str) -> Path:
-        """Where the parameters of a run are."""
+        """Where the parameters of a run are.
+
+        Raises:
+            StoreError: if the id would lead out of their folder.
+        """
+        if not run_id.isalnum():
+            raise StoreError(f"A run's id must be letters and digits, got {run_id[:80]!r}.")
         return self.folder / "parameters" / f"{run_id}.safetensors"
 
     def _index(self, number: int, shard: Path) -> None:
@@ -246,7 +252,10 @@ def decode_line(line: bytes) -> dict[str, Any] | str:
         return "is not a whole record"
     if rest[:-3] != b"%08x" % crc32(body):
         return "was changed: its checksum does not fit"
-    return json.loads(body + b"}")
+    try:
+        return json.loads(body + b"}")
+    except (ValueError, RecursionError):
+        return "is not JSON"
 
 
 def _is_run(record: dict[str, Any]) -> bool:

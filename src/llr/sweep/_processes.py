@@ -21,17 +21,18 @@ from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from llr.errors import LLRError, check_positive_int
-from llr.sweep._executor import AbstractExecutor, Failure, Item, Outcome, Value
+from llr.sweep._executor import (
+    AbstractExecutor,
+    Failure,
+    Item,
+    Outcome,
+    Value,
+    given_up,
+    thread_variables,
+)
 from llr.sweep._worker import receive, send
 
 __all__ = ["ProcessExecutor"]
-
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
 
 
 class _Worker:
@@ -42,9 +43,7 @@ class _Worker:
             [sys.executable, "-c", "from llr.sweep._worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ
-            | dict.fromkeys(_THREAD_VARIABLES, str(threads))
-            | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | thread_variables(threads) | {"PYTHONPATH": os.pathsep.join(sys.path)},
         )
         self._calls = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
@@ -182,7 +181,7 @@ class _Pool:
                 self._idle.put(worker)
                 value, failure = pickle.loads(answer)
                 return Outcome(item, value, failure)
-        return Outcome(item, failure=Failure(_lost(ends)))
+        return Outcome(item, failure=Failure(given_up(ends)))
 
     def _take(self) -> _Worker:
         """A worker that is free, or a new one."""
@@ -200,12 +199,3 @@ class _Pool:
         with self._lock:
             self._alive.discard(worker)
         return worker.end()
-
-
-def _lost(ends: list[str]) -> str:
-    """Why an item was given up, from how its workers ended."""
-    if not ends:
-        return "The sweep was stopped."
-    if len(ends) > 1 and len(set(ends)) == 1:
-        return f"Tried {len(ends)} times: each time the worker process {ends[0]}."
-    return f"The worker process {', then on another try it '.join(ends)}."

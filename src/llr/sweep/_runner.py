@@ -271,7 +271,7 @@ def _environment(work: _Work) -> dict[str, Any]:
     """Where and how the sweep ran."""
     experiment = work.config.experiment
     device = torch.device(experiment.device)
-    is_gpu = device.type == "cuda"
+    is_gpu = device.type == "cuda" and work.config.execution.address is None
     return {
         **describe_environment(),
         "device": torch.cuda.get_device_name(device) if is_gpu else experiment.device,

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from llr.sweep._executor import Failure
 
-__all__ = ["main", "receive", "send"]
+__all__ = ["answer", "main", "receive", "send"]
 
 _LENGTH = struct.Struct("<Q")
 
@@ -44,7 +44,7 @@ def receive(stream: BinaryIO) -> bytes:
     return exactly(_LENGTH.unpack(exactly(_LENGTH.size))[0])
 
 
-def _answer(call: bytes) -> bytes:
+def answer(call: bytes) -> bytes:
     """Make one call; pickle ``(value, failure)``."""
     try:
         function, item = pickle.loads(call)
@@ -70,4 +70,4 @@ def main() -> None:
     threading.Thread(target=listen, daemon=True).start()
     send(answers, b"ready")
     while True:
-        send(answers, _answer(inbox.get()))
+        send(answers, answer(inbox.get()))
