@@ -19,7 +19,7 @@ from llr.training._flow_control import (
     next_step,
     standing,
 )
-from llr.training._flow_linalg import JIT, dot, fill, square_sum
+from llr.training._flow_linalg import JIT, copy, dot, fill, square_sum
 from llr.training._flow_system import factorize, new_system, solve
 from llr.training._flow_two_layer import (
     Curvature,
@@ -95,7 +95,7 @@ def _propagate(theta, size, v, weight_decay, dt, fastest, term, linear):
     """Replace theta by exp(A dt) theta, A the linear field, no eigenvalue of it above fastest."""
     pieces = int(np.ceil(0.5 * dt * fastest))
     for _ in range(pieces):
-        term[:] = theta
+        copy(theta, term)
         for k in range(1, _TAYLOR_TERMS):
             _linear_field(term, size, v, weight_decay, dt / (pieces * k), linear)
             for m in range(theta.size):
@@ -127,26 +127,27 @@ def _leave_origin(theta, size, samples, limits, room):
         return 0.0
     t = t_theta = 0.0
     trial, term, linear = room.end, room.field, room.error
-    trial[:] = theta
+    copy(theta, trial)
     while True:
         evaluate(trial, size, samples, room.jt, room.r)
         vector_field(trial, size, samples, wd, room.jt, room.r, room.work, term)
         _linear_field(trial, size, v, wd, 1.0, linear)
-        off = 0.0
+        off = greatest = 0.0
         for o in range(0, theta.size, n_s + n_p):
             difference = largest = 0.0
             for k in range(o, o + n_s + n_p):
                 difference = max(difference, abs(term[k] - linear[k]))
                 largest = max(largest, abs(trial[k]))
+            greatest = max(greatest, largest)
             if difference > 0.0:
                 off = max(off, difference / (fastest * largest))
         if not off <= _LINEAR * limits.rtol:
             return t_theta
-        theta[:] = trial
+        copy(trial, theta)
         t_theta = t
         # the difference grows like |theta|^2, and |theta| at most like exp(fastest t)
         dt = 0.5 * np.log(_LINEAR * limits.rtol / max(off, _ROUNDING)) / fastest
-        if not dt * fastest >= _SHORTEST or t + dt >= limits.max_time or not theta.any():
+        if not dt * fastest >= _SHORTEST or t + dt >= limits.max_time or greatest == 0.0:
             return t
         _propagate(trial, size, v, wd, dt, fastest, term, linear)
         t += dt
@@ -172,15 +173,15 @@ def _step(theta, dt, size, samples, limits, method, curve, system, room):
     for i in range(stages):
         field = u[i]
         if i == 0:
-            field[:] = room.field
+            copy(room.field, field)
         else:
-            end[:] = theta
+            copy(theta, end)
             _accumulate(method.a[i], 1.0, u, i, end)
             evaluate(end, size, samples, room.jt, room.r)
             vector_field(end, size, samples, wd, room.jt, room.r, room.work, field)
             _accumulate(method.c[i], 1.0 / dt, u, i, field)
         solve(size, samples.n, system, field)
-    end[:] = theta
+    copy(theta, end)
     fill(room.error, 0.0)
     _accumulate(method.m, 1.0, u, stages, end)
     _accumulate(method.e, 1.0, u, stages, room.error)
@@ -194,7 +195,7 @@ def _hessian_size(n, curve):
     return blocks + 2.0 / n * square_sum(curve.jt)
 
 
-@njit(**JIT)
+@njit(inline="always", **JIT)
 def _integrate(theta, size, samples, test, limits, method, records, stop):
     """Integrate d theta / dt = -(grad L + weight_decay theta) from t = 0, changing theta.
 
@@ -262,7 +263,7 @@ def _integrate(theta, size, samples, test, limits, method, records, stop):
             error = _step(theta, taken, size, samples, limits, method, curve, system, room)
             dt = next_step(taken, error, method.order, rejected)
             if error <= 1.0:
-                theta[:] = room.end
+                copy(room.end, theta)
                 t = limits.max_time if taken == limits.max_time - t else t + taken
                 steps += 1
                 break

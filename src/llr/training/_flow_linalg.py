@@ -18,9 +18,11 @@ __all__ = [
     "LEAST_PIVOT",
     "add_gram",
     "add_rank_one",
+    "copy",
     "dot",
     "eliminate",
     "fill",
+    "multiply",
     "padded",
     "solve_eliminated",
     "square_sum",
@@ -46,6 +48,24 @@ def fill(a: np.ndarray, value: float) -> None:
     flat = a.reshape(-1)
     for i in range(flat.size):
         flat[i] = value
+
+
+@njit(**JIT)
+def copy(source: np.ndarray, target: np.ndarray) -> None:
+    """Write a vector to another, as far as both go.
+
+    Numba's own assignment brings along the sentence that it would raise at different lengths, and
+    takes seconds to compile.
+    """
+    for i in range(min(source.size, target.size)):
+        target[i] = source[i]
+
+
+@njit(**JIT)
+def multiply(factors: np.ndarray, out: np.ndarray) -> None:
+    """Multiply a vector by another, element by element."""
+    for i in range(out.size):
+        out[i] *= factors[i]
 
 
 @njit(**JIT)

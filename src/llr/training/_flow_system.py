@@ -27,8 +27,10 @@ from llr.training._flow_linalg import (
     LEAST_PIVOT,
     add_gram,
     add_rank_one,
+    copy,
     eliminate,
     fill,
+    multiply,
     padded,
     solve_eliminated,
     subtract_product,
@@ -211,9 +213,9 @@ def solve(size, n, system, u):
     n_parameters, n_s, n_p = u.size, size.weights, size.positions
     v, p, s, root = system.v, system.p, system.s, system.root
     if n_parameters < n:
-        p[:n_parameters] = u
+        copy(u, p)
         solve_eliminated(system.k, n_parameters, p, s)
-        u[:] = s[:n_parameters]
+        copy(s, u)
         return
     outer = 1.0 / np.sqrt(system.c[0])
     blocks = size.channels * size.kernels
@@ -230,14 +232,14 @@ def solve(size, n, system, u):
     if size.output_bias:
         v[o] = outer * u[o]
     if system.signed[0]:
-        v *= system.sign
+        multiply(system.sign, v)
     transposed_product(system.z, v, p)
     solve_eliminated(system.k, n, p, s)
     if system.signed[0]:
-        v *= system.sign
+        multiply(system.sign, v)
     subtract_product(system.z, s, v)
     if system.signed[0]:
-        v *= system.sign
+        multiply(system.sign, v)
     o = 0
     for b in range(blocks):  # u = R^T v
         for m in range(n_s + n_p):

@@ -141,7 +141,10 @@ def vector_field(theta, size, samples, weight_decay, jt, r, work, out):
                 at += width
         o += n_s + n_p
     if size.output_bias:
-        out[out.size - 1] += scale * r.sum()
+        total = splat(0.0)
+        for i in range(0, width, LANES):
+            total = total + load(r, i)
+        out[out.size - 1] += scale * lane_sum(total)
 
 
 @njit(**JIT)
