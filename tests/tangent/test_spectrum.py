@@ -53,15 +53,18 @@ SPECTRA = {
 
 
 @pytest.mark.parametrize("name", SPECTRA)
+@pytest.mark.parametrize("little_memory", [False, True])
 @pytest.mark.parametrize("method", ["dense", "chunked", "sketched"])
 @pytest.mark.parametrize("vectors", [False, True])
 def test_singular_values_have_the_accuracy_of_the_matrix_not_of_its_gram_matrix(
-    name, method, vectors
+    name, method, vectors, little_memory
 ):
     rows, columns, values = SPECTRA[name]
     J = matrix(rows, columns, values.double())
-    # Too little memory for J itself, so that the chunked method cannot fall back on it.
-    memory = 6 * 8 * min(rows, columns) ** 2 if method == "chunked" and rows < columns else None
+    # Too little memory for J itself, and for as many products with it as there are rows.
+    memory = 6 * 8 * min(rows, columns) ** 2 if little_memory and rows < columns else None
+    if method == "dense" and memory is not None:
+        memory = 3 * 8 * rows * columns
     options = RankOptions(method=method, max_memory=memory)
     operator = operator_of(J)
     found = options.spectrum(operator, vectors=vectors)
@@ -85,10 +88,15 @@ def test_singular_values_have_the_accuracy_of_the_matrix_not_of_its_gram_matrix(
 
 def test_numbers_whose_squares_underflow_are_not_taken_for_zero():
     J = 1e-170 * matrix(40, 90, log(0, -2, 20))
-    for method in ("chunked", "sketched"):
+    little = 6 * 8 * 40 * 32  # bytes: for the squares, and not for the products themselves
+    for options in (
+        RankOptions(method="chunked"),
+        RankOptions(method="sketched", max_memory=little),
+    ):
         with pytest.raises(InvalidInputError, match="method='dense'"):
-            RankOptions(method=method)(operator_of(J))
-    assert RankOptions(method="dense")(operator_of(J)).rank == 20
+            options(operator_of(J))
+    for method in ("dense", "sketched"):
+        assert RankOptions(method=method)(operator_of(J)).rank == 20
 
 
 @pytest.mark.parametrize("method", ["dense", "chunked", "sketched"])

@@ -138,7 +138,8 @@ class _Factors(_AbstractPart):
             inner = a[start : start + size].reshape(size * t, -1) @ b.reshape(n * s, -1).T
             products = tile.view(size, c, t, n, c, s)
             products *= inner.view(size, 1, t, n, 1, s)
-            block = products.sum((2, 5)).reshape(size * c, n * c)
+            block = products if t == s == 1 else products.sum((2, 5))
+            block = block.reshape(size * c, n * c)
             rows = slice(start * c, (start + size) * c)
             gram[rows] += block
             if not symmetric:

@@ -208,7 +208,7 @@ class TangentOperator:
         """How many vectors, and how many samples, go through one product."""
         budget = self._chunk_bytes()
         size = self.chunk_size or max(1, budget // (4 * FLOAT64_BYTES * self.shape[1]))
-        size = min(size, vectors)
+        size = max(1, min(size, vectors))
         return size, max(1, budget // (4 * self.sample_bytes * size))
 
 

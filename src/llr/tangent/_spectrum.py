@@ -160,9 +160,14 @@ def _chunked(
     gram = Gram(matrix)
     del matrix
     doubtful = int(is_doubtful(gram.values, rows).sum())
+    low = doubtful > 2 * (rows - doubtful)
+    if low and _pulls_back(columns, rows - doubtful + FIRST_PROBES, budget):
+        known = gram.vectors[:, : rows - doubtful].clone()
+        del gram
+        return replace(_sketched(operator, budget, generator, known), method="chunked")
     if doubtful > rows // 8 and _bytes_needed(rows, columns)["dense"] <= budget:
         return replace(_dense(operator, vectors), method="chunked")
-    if doubtful > 2 * (rows - doubtful):
+    if low:
         del gram
         return replace(_sketched(operator, budget, generator), method="chunked")
     values, basis = settle(
@@ -171,9 +176,31 @@ def _chunked(
     return Spectrum(values, basis, "left", "chunked")
 
 
-def _sketched(operator: TangentOperator, budget: int, generator: torch.Generator) -> Spectrum:
-    """J on the range of J times random vectors, as many as it takes."""
-    basis = _range_basis(operator, budget, generator)
+def _pulls_back(columns: int, vectors: int, budget: int) -> bool:
+    """Whether this many products with J^T fit into the budget together."""
+    return 4 * FLOAT64_BYTES * columns * vectors <= budget
+
+
+def _sketched(
+    operator: TangentOperator,
+    budget: int,
+    generator: torch.Generator,
+    known: Tensor | None = None,
+) -> Spectrum:
+    """J on the range of J times random vectors, as many as it takes beyond ``known`` columns.
+
+    The columns are orthonormal, close to the range, and few enough to be pulled back together.
+    """
+    if known is None:
+        known = torch.empty(operator.shape[0], 0, dtype=operator.dtype, device=operator.device)
+    pulled = operator.T @ known
+    found = _range_basis(operator, budget, generator, known, pulled)
+    basis = torch.cat([known, found], dim=1)
+    if _pulls_back(operator.shape[1], basis.shape[1], budget):
+        pulled = torch.cat([pulled, operator.T @ found], dim=1)
+        values, turn = singular_value_decomposition(pulled, "right")
+        assert turn is not None
+        return Spectrum(values, basis @ turn, "left", "sketched")
     matrix = basis.T @ gram_product(operator, basis, budget // 4)
     check_range(operator, matrix)
     gram = Gram(matrix, basis)
@@ -182,32 +209,45 @@ def _sketched(operator: TangentOperator, budget: int, generator: torch.Generator
     return Spectrum(values, basis, "left", "sketched")
 
 
-def _range_basis(operator: TangentOperator, budget: int, generator: torch.Generator) -> Tensor:
-    """Orthonormal columns whose span holds the range of J up to rounding.
+def _range_basis(
+    operator: TangentOperator,
+    budget: int,
+    generator: torch.Generator,
+    known: Tensor,
+    pulled: Tensor,
+) -> Tensor:
+    """Orthonormal columns that with the known ones span the range of J up to rounding.
 
     Gaussian probes are doubled until the numerical rank of J times the probes is well below their
-    number; then the range is complete with probability one, up to rounding.
+    number; then the range is complete with probability one, up to rounding. The probes leave out
+    what the known columns U see: the row space of ``pulled``, J^T U.
     """
     rows, columns = operator.shape
+    seen, factor = torch.linalg.qr(pulled)
+    scale = float(torch.linalg.matrix_norm(factor, 2)) if factor.numel() else 0.0
     limit = min(rows, columns)
     batch = max(1, min(FIRST_PROBES, budget // (8 * FLOAT64_BYTES * columns)))
     images: list[Tensor] = []
     probes, wanted = 0, min(FIRST_PROBES, limit)
     while True:
         if 6 * FLOAT64_BYTES * rows * wanted > budget:
+            least = known.shape[1] + int(FULL_SHARE * probes)
             raise InvalidInputError(
-                f"the rank is above {int(FULL_SHARE * probes)}, and going on with {wanted} random "
+                f"the rank is above {least}, and going on with {wanted} random "
                 f"probes of {rows} rows needs more than max_memory = {budget:.2g} bytes. Use "
                 "fewer samples or a larger max_memory."
             )
         while probes < wanted:
             size = min(batch, wanted - probes)
             omega = torch.randn(columns, size, generator=generator, dtype=operator.dtype)
-            images.append(operator @ omega.to(operator.device))
+            omega = omega.to(operator.device)
+            images.append(operator @ (omega - seen @ (seen.T @ omega)))
             probes += size
         values, basis = singular_value_decomposition(torch.cat(images, dim=1), "left")
         assert basis is not None
-        rank = int((values > max(rows, probes) * EPS * values[0]).sum())
+        floor = max(rows, probes) * EPS * max(scale, float(values[0]))
+        rank = int((values > floor).sum())
         if rank <= FULL_SHARE * probes or probes == limit:
-            return basis[:, : rank + EXTRA_VECTORS]
+            together = torch.cat([known, basis[:, : rank + EXTRA_VECTORS]], dim=1)
+            return torch.linalg.qr(together).Q[:, known.shape[1] :]
         wanted = min(2 * probes, limit)
