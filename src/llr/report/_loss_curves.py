@@ -61,15 +61,18 @@ def plot_loss_curves(
             ax.plot(at, train, color=colour, ls=(0, (1, 1.2)), lw=0.9)
         ax.set(xscale="log", yscale="log", ylim=limits)
         ax.set_title(plain(architecture_name(model)), loc="left")
-    entries = [ax.get_legend_handles_labels()[1] for ax in axes]
-    for ax, labels in zip(axes, entries, strict=True):
-        if ax is axes[0] or labels != entries[0]:
-            ax.legend(loc="lower left", handlelength=1.2, labelspacing=0.2)
+    handles, labels = axes[0].get_legend_handles_labels()
+    together = len(axes) > 1 and all(
+        ax.get_legend_handles_labels()[1] == labels for ax in axes[1:]
+    )  # then there is room for them above the panels
+    for ax in () if together else axes:
+        ax.legend(loc="lower left", handlelength=1.2, labelspacing=0.2)
     key = [
+        *(handles if together else ()),
         Line2D([], [], color=GREY, label="test"),
         Line2D([], [], color=GREY, ls=(0, (1, 1.2)), lw=0.9, label="train"),
     ]
-    drawn.legend(handles=key, loc="outside upper right", ncols=2)
+    drawn.legend(handles=key, loc="outside upper right", ncols=len(key))
     return drawn
 
 
