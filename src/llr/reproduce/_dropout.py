@@ -9,7 +9,7 @@ import pandas as pd
 from llr.analysis import Condensation, condensation
 from llr.models import TwoLayerTanhMLP
 from llr.report import plot_condensation, plot_heat_panels
-from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table, whole
+from llr.reproduce._heat_maps import from_on, heat_panel, row_summary, switching_table
 from llr.reproduce._outcome import Finished, Outcome, tuned_runs
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.sweep import JsonLinesStore
@@ -25,11 +25,12 @@ def judge(finished: Finished) -> Outcome:
     threshold = paper["threshold"]
     runs = tuned_runs(finished.runs, finished.tuned, by=[*_ROW, "sample_size"])
     summary = row_summary(runs, by=_ROW, threshold=threshold)
-    switches = switching_table(
-        runs, by=_ROW, threshold=threshold, expected=lambda row: paper["recovers"][row["variant"]]
+    switches = switching_table(runs, by=_ROW, threshold=threshold, expected=lambda row: None).drop(
+        columns="paper"
     )
-    panel = heat_panel("", summary, {name: name for name in paper["recovers"]}, column="variant")
-    found = {name: _condensed(finished, runs, name) for name in paper["recovers"]}
+    variants = list(finished.settings.variants)
+    panel = heat_panel("", summary, {name: name for name in variants}, column="variant")
+    found = {name: _condensed(finished, runs, name) for name in variants}
     clusters = pd.DataFrame(
         [{"variant": name, **result.summary()} for name, result in found.items()]
     )
@@ -39,7 +40,7 @@ def judge(finished: Finished) -> Outcome:
         for name, result in found.items()
     }
     return Outcome(
-        _verdict(finished, switches, found),
+        _verdict(finished, summary, found),
         figures,
         {"test_error": summary, "transitions": switches, "clusters": clusters},
     )
@@ -61,19 +62,34 @@ def _condensed(finished: Finished, runs: pd.DataFrame, variant: str) -> Condensa
     raise AssertionError("every run belongs to a sweep")
 
 
-def _verdict(finished: Finished, switches: pd.DataFrame, found: dict[str, Condensation]) -> Verdict:
-    """Where the two rows switch, and how many clusters there are, beside the paper."""
+def _verdict(finished: Finished, summary: pd.DataFrame, found: dict[str, Condensation]) -> Verdict:
+    """Where the rows settle, dropout's floor, and how many clusters there are."""
     paper = finished.paper
+    source = "the colours of the paper's figure"
+    rows = {name: row for name, row in summary.groupby("variant", sort=False)}
     comparisons = [
         Comparison(
-            f"{row.variant}: first n with mean test error below {paper['threshold']:g}",
-            expected=row.paper,
-            source="the paper's figure, read by eye",
-            measured=whole(row.mean_first_below),
-            tolerance=paper["tolerance"][row.variant],
+            f"{case['variant']}: mean test error below {case['below']:g} from n",
+            expected=case["from"],
+            source=source,
+            measured=from_on(row["sample_size"], row["mean"] < case["below"]),
+            tolerance=case["tolerance"],
         )
-        for row in rows_of(switches)
+        for case in paper["settles"]
+        for row in (rows[case["variant"]],)
     ]
+    words = [f"{c.what} = {c.measured} (paper {c.expected:g})" for c in comparisons]
+    floor = paper["floor"]
+    last = rows[floor["variant"]].sort_values("sample_size").iloc[-1]
+    comparisons.append(
+        Comparison(
+            f"{floor['variant']}: mean test error at n = {last['sample_size']}",
+            expected=floor["test_mse"],
+            source=source,
+            measured=float(last["mean"]),
+            tolerance=floor["tolerance"],
+        )
+    )
     without, dropout = found["no dropout"], found["dropout"]
     comparisons.append(
         Comparison(
@@ -84,11 +100,16 @@ def _verdict(finished: Finished, switches: pd.DataFrame, found: dict[str, Conden
             relation="at most",
         )
     )
-    at = dict(zip(switches["variant"], switches["mean_first_below"], strict=True))
-    words = (
-        f"The mean test error is below {paper['threshold']:g} first at n = {at['dropout']} with "
-        f"dropout and n = {at['no dropout']} without; at n = {paper['condensation_at']} the "
-        f"neurons stand in {dropout.n_clusters} clusters with dropout and {without.n_clusters} "
-        f"without (|cosine| at least {paper['cosine']:g})."
+    return Verdict(
+        finished.name,
+        f"{'; '.join(words)}. At n = {paper['condensation_at']} the neurons stand in "
+        f"{dropout.n_clusters} clusters with dropout and {without.n_clusters} without (|cosine| at "
+        f"least {paper['cosine']:g}), {_in_largest(dropout, 4):.0%} and "
+        f"{_in_largest(without, 4):.0%} of them in the largest four.",
+        tuple(comparisons),
     )
-    return Verdict(finished.name, words, tuple(comparisons))
+
+
+def _in_largest(found: Condensation, count: int) -> float:
+    """Share of the neurons in the largest clusters."""
+    return float(found.sizes[:count].sum() / max(found.sizes.sum(), 1))

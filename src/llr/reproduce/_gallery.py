@@ -57,6 +57,8 @@ Data: {data}.
 def write_page(result: Reproduced, job: Job, gallery: Path) -> Path:
     """Copy a reproduction into the gallery, write its page and the gallery's index anew.
 
+    Figures are stored as SVG alone.
+
     Args:
         result: what came of it.
         job: what was asked for.
@@ -70,7 +72,8 @@ def write_page(result: Reproduced, job: Job, gallery: Path) -> Path:
     assets.mkdir(parents=True, exist_ok=True)
     for paths in result.files.values():
         for path in paths:
-            shutil.copyfile(path, assets / path.name)
+            if path.suffix != ".png":
+                shutil.copyfile(path, assets / path.name)
     page = gallery / f"{name}.md"
     page.write_text(_page(result, job, name), encoding="utf-8")
     (gallery / "index.md").write_text(_index(gallery), encoding="utf-8")
@@ -136,10 +139,16 @@ def _index(gallery: Path) -> str:
         verdict = json.loads(stored[name].read_text(encoding="utf-8"))
         counts = f"{verdict['agreed']} of {verdict['compared']}"
         rows.append(
-            f"| [{name}]({name}.md) | {verdict['verdict']}, {counts} | {verdict['findings']} |"
+            f"| [{name}]({name}.md) | {verdict['verdict']}, {counts} | {_opening(verdict)} |"
         )
         pages.append(name)
     return _INDEX.format(rows="\n".join(rows), pages="\n".join(pages))
+
+
+def _opening(verdict: Mapping[str, Any]) -> str:
+    """The first sentence of what was found."""
+    first, stop, _ = verdict["findings"].partition(". ")
+    return first + stop.strip()
 
 
 def _ordered(names: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import pandas as pd
 from llr.analysis import summary_table, transition
 from llr.report import HeatPanel, HeatRow
 
-__all__ = ["heat_panel", "row_summary", "rows_of", "switching_table", "whole"]
+__all__ = ["from_on", "heat_panel", "row_summary", "rows_of", "switching_table", "whole"]
 
 
 def row_summary(runs: pd.DataFrame, *, by: Sequence[str], threshold: float) -> pd.DataFrame:
@@ -107,6 +107,18 @@ def first_below(summary: pd.DataFrame, column: str, threshold: float) -> int | N
     """
     below = summary.loc[summary[column] < threshold, "sample_size"]
     return None if below.empty else int(below.min())
+
+
+def from_on(sample_sizes: pd.Series, holds: pd.Series) -> int | None:
+    """The first sample size from which on something holds; None if it fails at the last.
+
+    Example:
+        >>> from_on(pd.Series([5, 6, 7, 8]), pd.Series([True, False, True, True]))
+        7
+    """
+    failed = sample_sizes[~holds]
+    later = sample_sizes if failed.empty else sample_sizes[sample_sizes > failed.max()]
+    return None if later.empty else int(later.min())
 
 
 def whole(value: Any) -> int | None:

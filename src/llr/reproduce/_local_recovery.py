@@ -17,7 +17,7 @@ from llr.analysis import exponent
 from llr.models import two_layer_structure
 from llr.report import figure_of, style
 from llr.reproduce._beside import draw_beside
-from llr.reproduce._heat_maps import rows_of, whole
+from llr.reproduce._heat_maps import from_on, rows_of, whole
 from llr.reproduce._outcome import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.sweep import grid
@@ -47,7 +47,9 @@ def judge(finished: Finished) -> Outcome:
     cliffs = _cliffs(orders).merge(theory.drop(columns="optimistic_sample_size"), on="variant")
     known = set(cliffs["variant"])
     headline = {name: t for name, t in finished.paper["headline"].items() if name in known}
-    figures = {"local_recovery": draw_cliffs(errors, orders, headline)}
+    figures = {}
+    if headline:
+        figures["local_recovery"] = draw_cliffs(errors, orders, headline)
     if len(cliffs) > len(headline):
         figures["every-setting"] = draw_beside(
             list(cliffs["variant"]),
@@ -143,10 +145,8 @@ def onset(orders: pd.DataFrame, above: float) -> int | None:
         >>> onset(table, 3.0)
         6
     """
-    ordered = orders.dropna(subset="exponent").sort_values("sample_size")
-    low = ordered.loc[ordered["exponent"] <= above, "sample_size"]
-    after = ordered["sample_size"] if low.empty else ordered["sample_size"][lambda n: n > low.max()]
-    return None if after.empty else int(after.iloc[0])
+    known = orders.dropna(subset="exponent")
+    return from_on(known["sample_size"], known["exponent"] > above)
 
 
 def _cliffs(orders: pd.DataFrame) -> pd.DataFrame:

@@ -36,7 +36,7 @@ _NEGLIGIBLE = 1e-2
 def judge(finished: Finished) -> Outcome:
     """Ranks of the plateaus beside those of the stages that the theory knows."""
     paper = finished.paper
-    moments = paper["moments"] // (3 if finished.quick else 1)
+    moments = paper["moments"] // (2 if finished.quick else 1)
     tables = {
         plan.variant: trajectory(
             config, first=paper["first_moment"], moments=moments, tolerance=paper["tolerance"]
@@ -157,7 +157,7 @@ def draw_trajectories(tables: dict[str, pd.DataFrame]) -> Figure:
     axes[0, 0].set_ylabel("MSE")
     axes[0, 0].legend(loc="lower left")
     axes[1, 0].set_ylabel("count")
-    axes[1, -1].legend(loc="lower right")
+    axes[1, -1].legend(loc="center right")
     return figure
 
 
