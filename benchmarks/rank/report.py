@@ -18,29 +18,23 @@ def markdown(contents: dict) -> str:
         f"{environment['versions']['torch']}). Each figure is the best of some rounds in a process "
         "of its own; memory is that process's peak, Python and torch included.",
         "",
-        "| | rows x parameters | J alone | rank | llr | | peer | | llr is |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| | J | rank | llr | peer | speed | memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for case, found in contents["results"].items():
         own, peer = found["llr"], found.get("peer")
         rows, columns = own["n_rows"], own["n_params"]
         cells = [
             NAMES[case],
-            f"{rows:,} x {columns:,}",
-            _gigabytes(8 * rows * columns),
+            f"{rows:,} x {columns:,}, {_gigabytes(8 * rows * columns)}",
             f"{own['rank']:,}",
-            f"{own['seconds']:.1f} s",
-            f"{_gigabytes(own['peak_bytes'])}, {own['method']}",
+            _cost(own),
         ]
         if peer is None:
-            cells += ["not tried", "", ""]
+            cells += ["more than there is", "", ""]
         else:
             ratios = found["ratios"]
-            cells += [
-                f"{peer['seconds']:.1f} s",
-                _gigabytes(peer["peak_bytes"]),
-                f"{ratios['speed']:.1f} x faster in 1/{ratios['memory']:.0f} of the memory",
-            ]
+            cells += [_cost(peer), f"{ratios['speed']:.1f} x", f"1/{ratios['memory']:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
@@ -56,6 +50,11 @@ def markdown(contents: dict) -> str:
                 figures = f"{row['seconds']:.1f} | {_gigabytes(row['peak_bytes'])}"
                 lines.append(f"| {NAMES[case]} | {row['method']}{chosen} | {figures} |")
     return "\n".join(lines) + "\n"
+
+
+def _cost(found: dict) -> str:
+    """Time and memory."""
+    return f"{found['seconds']:.1f} s, {_gigabytes(found['peak_bytes'])}"
 
 
 def _gigabytes(size: float) -> str:
