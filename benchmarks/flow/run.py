@@ -19,14 +19,13 @@ import argparse
 import json
 import math
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -106,27 +105,25 @@ def for_scipy(arch: ModelName, problem: Problem, index: int) -> tuple[Network, N
     return train, test, np.concatenate([w.ravel(), a.ravel()])
 
 
-def lsoda(task: tuple[Network, Network, np.ndarray]) -> tuple[float, float]:
-    """One run in a worker process: seconds, test MSE."""
+Task: TypeAlias = tuple[Network, Network, np.ndarray]
+
+
+def lsoda(task: Task) -> tuple[float, float]:
+    """One run in a worker process: seconds of processor, test MSE."""
     train, test, theta = task
+    used = time.process_time()
     end = solve("LSODA", train, theta, tol=TOL, max_time=MAX_TIME, rtol=RTOL, atol=ATOL)
-    return end.seconds, test.mse(end.theta)
+    return time.process_time() - used, test.mse(end.theta)
 
 
-def processor_seconds() -> float:
-    """Processor time of this process and of its children that have ended."""
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-
-def lsoda_in_two_processes(tasks: list) -> tuple[dict, list[float]]:
-    """All runs; the pool is up before the clock starts, and gone before the processor is read."""
+def lsoda_in_two_processes(tasks: list[Task]) -> tuple[dict[str, float], list[float]]:
+    """All runs: seconds by the clock and by the processors, test MSEs; the pool is up before."""
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(lsoda, tasks[:4]))
         start = time.perf_counter()
-        ends = list(pool.map(lsoda, tasks, chunksize=4))
+        used, test_mse = zip(*pool.map(lsoda, tasks, chunksize=4), strict=True)
         seconds = time.perf_counter() - start
-    return {"seconds": seconds}, [mse for _, mse in ends]
+    return {"seconds": seconds, "processor_seconds": sum(used)}, list(test_mse)
 
 
 def phase_diagram(samples: tuple[int, ...], rounds: int) -> dict:
@@ -135,19 +132,16 @@ def phase_diagram(samples: tuple[int, ...], rounds: int) -> dict:
     results: dict[str, list[RunResult]] = {}
     seconds, processor = [], []
     for _ in range(rounds):
-        start, used = time.perf_counter(), processor_seconds()
+        start, used = time.perf_counter(), time.process_time()
         results = {arch: train_batch(problem, FLOW) for arch, problem in problems.items()}
         seconds.append(time.perf_counter() - start)
-        processor.append(processor_seconds() - used)
+        processor.append(time.process_time() - used)
     tasks = [
         for_scipy(arch, problem, index)
         for arch, problem in problems.items()
         for index in range(problem.n_runs)
     ]
-    used = processor_seconds()
-    start = time.perf_counter()
     peer, peer_mse = lsoda_in_two_processes(tasks)
-    peer["processor_seconds"] = processor_seconds() - used
     ours = [result.test_mse for arch in ARCHITECTURES for result in results[arch]]
     apart = [abs(math.log10(a / b)) for a, b in zip(ours, peer_mse, strict=True)]
     medians = {

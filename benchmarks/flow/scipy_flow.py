@@ -19,12 +19,11 @@ METHODS = {"LSODA": LSODA, "BDF": BDF}
 
 
 class End(NamedTuple):
-    """Where a run ended, and at what cost."""
+    """Where a run ended; not finished: the clock stopped it."""
 
     theta: np.ndarray
     time: float
     train_mse: float
-    seconds: float
     finished: bool
 
 
@@ -126,4 +125,4 @@ def solve(
         solver.step()
         mse, seconds = network.mse(solver.y), time.perf_counter() - start
     finished = mse <= tol or solver.status == "finished"
-    return End(solver.y, solver.t, mse, time.perf_counter() - start, finished)
+    return End(solver.y, solver.t, mse, finished)

@@ -45,15 +45,24 @@ class Flow:
 
 
 def scipy_flow(
-    flow: Flow, *, tol: float, max_time: float, rtol: float, method: str = "BDF"
+    flow: Flow,
+    *,
+    tol: float,
+    max_time: float,
+    rtol: float,
+    method: str = "BDF",
+    start: Tensor | None = None,
 ) -> tuple[Tensor, float]:
-    """The end of the flow and its time, by SciPy's stiff solvers with the exact Jacobian."""
+    """The end of the flow and its time, by SciPy's stiff solvers with the exact Jacobian.
+
+    It begins at ``start``, or at the parameters of the module.
+    """
 
     def log_mse_above_tol(t: float, theta: np.ndarray) -> float:
         return float(flow.mse(torch.from_numpy(theta)).clamp_min(1e-300).log()) - np.log(tol)
 
     log_mse_above_tol.terminal = True
-    start = flow.initial()
+    start = flow.initial() if start is None else start
     solution = solve_ivp(
         lambda t, theta: flow.field(torch.from_numpy(theta)).numpy(),
         (0.0, max_time),
@@ -66,15 +75,3 @@ def scipy_flow(
     )
     assert solution.success
     return torch.from_numpy(solution.y[:, -1].copy()), float(solution.t[-1])
-
-
-def small_steps(flow: Flow, *, lr: float, tol: float, max_steps: int) -> tuple[Tensor, int]:
-    """Gradient descent until the MSE is at or below tol: a plain loop."""
-    theta = flow.initial()
-    step = torch.func.grad_and_value(flow.energy)
-    for taken in range(max_steps):
-        if float(flow.mse(theta)) <= tol:
-            return theta, taken
-        slope, _ = step(theta)
-        theta = theta - lr * slope
-    raise AssertionError(f"{max_steps} steps were not enough")

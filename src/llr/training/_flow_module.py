@@ -172,6 +172,8 @@ class ModuleFlow:
         stand = GOING
         while True:
             mse, field = self._field(theta)
+            if not field.any():  # where nothing moves, be it a saddle, nothing ever will
+                t = limits.max_time
             if stand == GOING:
                 energy = mse + 0.5 * wd * float(theta.square().sum())
                 stand = standing(t, taken, steps, mse, energy, limits, mark)
