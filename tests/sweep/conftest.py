@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.sweep.faults import long, started  # noqa: F401 - fixtures
 
 from llr.sweep import parse_config
 

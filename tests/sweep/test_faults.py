@@ -2,103 +2,24 @@
 
 import os
 import random
+import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.sweep.faults import (
+    finish,
+    killed_again_and_again,
+    stored_lines,
+    undisturbed,
+    wait_for,
+)
 
-from llr.sweep import load_results, parse_config, read_results, run_sweep
+from llr.sweep import load_results, read_results, run_sweep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-
-SECONDS = 120
-"""After this long, something hangs."""
-
-
-@pytest.fixture
-def long(tmp_path):
-    """A config whose 60 runs take a second or two in all, in chunks of five."""
-
-    def make(**overrides):
-        base = {
-            "training": {"max_steps": 20_000, "tol": 0.0},
-            "model": {"scale": 1},
-            "sweep": {"enabled": True, "models": ["mlp"], "sample_sizes": [4, 6, 8], "seeds": 20},
-            "output": {"dir": str(tmp_path / "outputs")},
-            "execution": {"executor": "in_process", "threads": 1, "batch_size": 5},
-        }
-        return parse_config(base, {k.replace("__", "."): v for k, v in overrides.items()})
-
-    return make
-
-
-@pytest.fixture
-def started(tmp_path):
-    """Start a sweep in a process of its own."""
-    code = "from llr.sweep import load_config, run_sweep; run_sweep(load_config('config.yaml'))"
-    processes = []
-
-    def start(config, before=""):
-        (tmp_path / "config.yaml").write_text(config.to_yaml())
-        process = subprocess.Popen(
-            [sys.executable, "-c", before + code],
-            cwd=tmp_path,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
-def stored_lines(config):
-    """Number of records on the disk."""
-    shards = (Path(config.output.dir) / config.experiment.name / "runs").glob("*.jsonl")
-    return sum(shard.read_bytes().count(b"\n") for shard in shards)
-
-
-def wait_for(process, condition):
-    """Until it is true, or the process has ended."""
-    deadline = time.monotonic() + SECONDS
-    while process.poll() is None and not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.002)
-
-
-def finish(process):
-    """Its exit status and what it printed."""
-    _, printed = process.communicate(timeout=SECONDS)
-    return process.returncode, printed
-
-
-def undisturbed(config, runs_of):
-    """The results of the same sweep without any fault."""
-    experiment = config.experiment.model_copy(update={"name": "undisturbed"})
-    return runs_of(run_sweep(config.model_copy(update={"experiment": experiment})).folder)
-
-
-def killed_again_and_again(config, started, *, times, seed):
-    """Kill a sweep at random moments, then let it end; how often it was killed in the middle."""
-    moments = random.Random(seed)
-    killed = 0
-    for _ in range(times):
-        process = started(config)
-        enough = stored_lines(config) + moments.randrange(1, 60 // times)
-        wait_for(process, lambda enough=enough: stored_lines(config) >= enough)
-        time.sleep(moments.uniform(0, 0.05))
-        process.kill()
-        status, _ = finish(process)
-        killed += status == -signal.SIGKILL
-    status, printed = finish(started(config))
-    assert status == 0, printed
-    return killed
 
 
 def test_a_sweep_killed_five_times_gives_the_results_of_an_undisturbed_one(long, started, runs_of):
@@ -109,16 +30,6 @@ def test_a_sweep_killed_five_times_gives_the_results_of_an_undisturbed_one(long,
     assert len(list((folder / "runs").iterdir())) >= 1 + killed // 2
     assert runs_of(folder) == undisturbed(config, runs_of)
     assert load_results(folder)["id"].is_unique
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("executor", ["in_process", "processes"])
-def test_a_sweep_killed_twenty_times_gives_the_results_of_an_undisturbed_one(
-    long, started, runs_of, executor
-):
-    config = long(execution__executor=executor)
-    killed_again_and_again(config, started, times=20, seed=2)
-    assert runs_of(Path(config.output.dir) / "experiment") == undisturbed(config, runs_of)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
@@ -178,3 +89,38 @@ def test_a_disk_that_runs_full_is_reported_and_loses_nothing(long, started, runs
     folder = Path(config.output.dir) / "experiment"
     assert runs_of(folder) == undisturbed(config, runs_of)
     assert not list(Path(config.output.dir).rglob("*.tmp"))
+
+
+MEMORY = """
+import resource, llr.sweep
+held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + 2**30, held + 2**30))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_a_run_that_eats_memory_costs_itself_only(long, started, runs_of):
+    config = long(sweep__sample_sizes=[4, 1_000_000_000], sweep__seeds=2, training__max_steps=100)
+    status, printed = finish(started(config, before=MEMORY))
+    assert status == 0, printed
+    assert "failed" in printed
+    runs, _ = runs_of(Path(config.output.dir) / "experiment")
+    good = long(sweep__sample_sizes=[4], sweep__seeds=2, training__max_steps=100)
+    assert runs[:2] == undisturbed(good, runs_of)[0]
+    assert [run["status"] for run in runs[2:]] == ["error"] * 2
+    assert all(re.search("memory|alloc", run["message"].lower()) for run in runs[2:])
+
+
+def test_a_clock_that_jumps_changes_nothing(long, runs_of, monkeypatch):
+    config = long(training__max_steps=100)
+    expected = undisturbed(config, runs_of)
+    jumps = random.Random(3)
+    monkeypatch.setattr(time, "time", lambda: jumps.uniform(0, 4e9))
+    monkeypatch.setattr(time, "time_ns", lambda: jumps.randrange(4 * 10**18))
+    half = long(training__max_steps=100, sweep__sample_sizes=[6, 4])
+    folder = run_sweep(half).folder
+    for file in folder.rglob("*"):
+        moment = jumps.uniform(0, 4e9)
+        os.utime(file, (moment, moment))
+    assert run_sweep(config).n_trained == 20
+    assert runs_of(folder) == expected
