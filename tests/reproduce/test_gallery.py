@@ -56,6 +56,7 @@ def test_another_optimizer_and_overrides_are_named_on_the_page(tmp_path, small_t
     job = Job("jmlr-fig3", optimizer="sgd", overrides={"sweep.scales": [1, 3]})
     text = write_page(result, job, tmp_path).read_text()
     assert "$ llr reproduce jmlr-fig3 --optimizer sgd sweep.scales=[1,3]" in text
+    assert "Other than in the YAML file: sweep.scales=[1,3]. " in text
     assert text.splitlines()[0].endswith(", by sgd")
     assert "the learning rate of each setting" in text
 

@@ -89,9 +89,8 @@ def _page(result: Reproduced, job: Job, name: str) -> str:
         options.append(f"--optimizer {job.optimizer}")
     if job.quick:
         options.append("--quick")
-    options += [
-        f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in job.overrides.items()
-    ]
+    changes = [f"{key}={_compact(value)}" for key, value in job.overrides.items()]
+    options += changes
     other = f", by {chosen}" if job.optimizer is not None else ""
     training = trained[chosen].about if chosen else ""
     images = [path for path in result.files["figures"] if path.suffix == ".svg"]
@@ -101,7 +100,7 @@ def _page(result: Reproduced, job: Job, name: str) -> str:
         source=settings.source,
         about="\n\n".join(filter(None, (settings.about, training))),
         command=" ".join(options),
-        size=result.size,
+        size=f"Other than in the YAML file: {', '.join(changes)}. " * bool(changes) + result.size,
         **{key: value for key, value in result.verdict.summary().items() if key != "name"},
         figures="\n\n".join(f"![{settings.title}]({name}/{path.name})" for path in images),
         comparisons="\n".join(_row(c) for c in result.verdict.to_dict()["comparisons"]),

@@ -58,10 +58,11 @@ def judge(finished: Finished) -> Outcome:
                 )
             )
     network = tables["tanh network"].dropna(subset="clusters")
+    clusters = network["clusters"].to_numpy(dtype=int)
     words.append(
-        f"tanh network: {int(network['clusters'].min())} direction at the first escape, up to "
-        f"{int(network['clusters'].max())} on the way, {int(network['clusters'].iloc[-1])} at a "
-        f"test error of {network['test_mse'].iloc[-1]:.1e}"
+        f"tanh network: {clusters.min()} direction at the first escape, up to "
+        f"{clusters[clusters.argmin() :].max()} on the way, {clusters[-1]} at a test error of "
+        f"{network['test_mse'].iloc[-1]:.1e}"
     )
     table = pd.concat([t.assign(variant=name) for name, t in tables.items()], ignore_index=True)
     return Outcome(
