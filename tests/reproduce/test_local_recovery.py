@@ -1,5 +1,6 @@
 """Local recovery: exponents of eps, cliffs, and what the theory says of them."""
 
+import pandas as pd
 import pytest
 
 from llr.reproduce import Job, reproduce
@@ -41,8 +42,6 @@ def test_a_cliff_must_last(local_runs):
 
 def made_up(finished, local_runs, *, shift=0):
     """The headline's variants, their cliffs moved by so many samples."""
-    import pandas as pd
-
     sweeps = Job("local-recovery", quick=True).sweeps()
     tables = [
         local_runs(
