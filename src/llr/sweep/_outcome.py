@@ -63,7 +63,8 @@ class SweepPlan:
         )
         work = "nothing to train"
         if self.n_pending:
-            who = "in this process" if self.workers == 1 else f"by {self.workers} {self.executor}"
+            who = f"by {self.workers} worker{'s' * (self.workers > 1)} of {self.executor}"
+            who = "in this process" if self.executor == "in_process" else who
             work = (
                 f"{self.n_pending} to train, in {self.n_chunks} batches, {who}, "
                 f"in at most about {duration(self.seconds)}"
