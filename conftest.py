@@ -1,5 +1,6 @@
 """Run the Python blocks of the README and of the documentation pages as tests."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from sybil.parsers.myst import PythonCodeBlockParser
 import llr
 
 ROOT = Path(__file__).parent
+
+# Background jobs of a shell ignore Ctrl-C, and so would each command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")
