@@ -17,6 +17,7 @@ from llr.training import (
     ENGINES,
     Adam,
     GradientDescent,
+    GradientFlow,
     Problem,
     RunResult,
     log_spaced,
@@ -224,7 +225,12 @@ def test_a_module_with_dropout_of_its_own_trains_in_eval_mode():
     ("change", "sentence"),
     [
         ({"y": torch.ones(3, 1).double()}, r"y must have shape \(4, c\), got \(3, 1\)"),
-        ({"y": torch.ones(4).double()}, r"y must have shape \(4, c\)"),
+        ({"y": torch.ones(4, 1, 1).double()}, r"y must have shape \(4, c\)"),
+        ({"x": [[1.0]]}, "x must be a tensor or a NumPy array, got list"),
+        ({"model": "mlp"}, "model must be an nn.Module, got str"),
+        ({"optimizer": "sgd"}, r"optimizer must be an instance of llr's own.*got 'sgd'"),
+        ({"optimizer": GradientFlow}, "got GradientFlow"),
+        ({"optimizer": torch.optim.SGD([torch.ones(1)])}, "got SGD"),
         ({"x": torch.ones(4, 5)}, r"one floating dtype.*x\.to\(dtype\)"),
         ({"x": torch.ones(0, 5).double()}, "at least one sample"),
         ({"x_test": torch.ones(4, 5).double()}, "given together"),
@@ -234,9 +240,27 @@ def test_a_module_with_dropout_of_its_own_trains_in_eval_mode():
 )
 def test_wrong_inputs_are_refused(change, sentence):
     x = torch.ones(4, 5, dtype=torch.float64)
-    given = {"model": draw_model("mlp", 0), "x": x, "y": x[:, :1]} | change
+    given = {"model": draw_model("mlp", 0), "x": x, "y": x[:, :1], "optimizer": SHORT} | change
     with pytest.raises(InvalidInputError, match=sentence):
-        train(given.pop("model"), given.pop("x"), given.pop("y"), optimizer=SHORT, **given)
+        train(given.pop("model"), given.pop("x"), given.pop("y"), **given)
+
+
+def test_a_result_shows_as_a_table_in_a_notebook():
+    model = draw_model("mlp", 0)
+    x, y = draw_data(model, 6, 0)
+    result = dataclasses.replace(train(model, x, y, optimizer=SHORT), message="<b>")
+    page = result._repr_html_()
+    assert f"{result.train_mse:.3g}" in page
+    assert "&lt;b&gt;" in page
+
+
+def test_arrays_and_flat_outputs_train_as_their_tensors_do():
+    model = draw_model("mlp", 0)
+    x, y = draw_data(model, 6, 0)
+    by_tensor = train(model, x, y, optimizer=SHORT, x_test=x, y_test=y)
+    flat = y[:, 0].numpy()
+    by_array = train(model, x.numpy(), flat, optimizer=SHORT, x_test=x.numpy(), y_test=flat)
+    assert by_array.summary() | {"seconds": 0} == by_tensor.summary() | {"seconds": 0}
 
 
 @pytest.mark.parametrize("seed", [0, 7, -3, 2**62])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 from collections.abc import Sequence
@@ -220,6 +221,19 @@ class RunResult:
             "engine",
         )
         return {name: getattr(self, name) for name in names}
+
+    def _repr_html_(self) -> str:
+        """The summary as a table, for notebooks."""
+        rows = (
+            (name, f"{value:.3g}" if isinstance(value, float) else str(value))
+            for name, value in self.summary().items()
+        )
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{name}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for name, text in rows
+        )
+        return f"<table>{cells}</table>"
 
     def to_json(self) -> str:
         """The summary and the history as JSON; numbers that are not finite become null."""

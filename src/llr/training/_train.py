@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -41,10 +42,16 @@ def choose_engine(problem: Problem, optimizer: Optimizer, engine: EngineName) ->
         The engine.
 
     Raises:
-        InvalidInputError: if the name is unknown or the engine cannot train these runs; the
-            message says why.
+        InvalidInputError: if the name is unknown, ``optimizer`` is none of llr's, or the engine
+            cannot train these runs; the message says why.
     """
     check_choice("engine", engine, get_args(EngineName))
+    if not isinstance(optimizer, get_args(Optimizer)):
+        got = optimizer.__name__ if isinstance(optimizer, type) else repr(optimizer)[:60]
+        raise InvalidInputError(
+            "optimizer must be an instance of llr's own, GradientDescent(lr=...), Adam(lr=...) or "
+            f"GradientFlow(), got {got}."
+        )
     names = list(ENGINES) if engine == "auto" else [engine]
     reasons: list[str] = []
     for name in names:
@@ -103,12 +110,12 @@ def train_batch(
 
 def train(
     model: nn.Module,
-    x: Tensor,
-    y: Tensor,
+    x: Tensor | np.ndarray,
+    y: Tensor | np.ndarray,
     *,
     optimizer: Optimizer,
-    x_test: Tensor | None = None,
-    y_test: Tensor | None = None,
+    x_test: Tensor | np.ndarray | None = None,
+    y_test: Tensor | np.ndarray | None = None,
     engine: EngineName = "auto",
     seed: int = 0,
     threads: int | None = None,
@@ -117,8 +124,8 @@ def train(
 
     Args:
         model: any module from (n, *input_shape) to (n, c).
-        x: training inputs (n, *input_shape), in the dtype of the parameters.
-        y: training outputs (n, c).
+        x: training inputs (n, *input_shape), in the dtype of the parameters; a tensor or array.
+        y: training outputs (n, c), or (n,) for one output.
         optimizer: gradient descent, Adam or gradient flow, with its parameters.
         x_test: test inputs; None: no test MSE (NaN).
         y_test: test outputs.
@@ -145,24 +152,45 @@ def train(
         >>> result.status
         'converged'
     """
-    if not isinstance(x, Tensor) or x.dim() < 1 or x.shape[0] < 1:
-        raise InvalidInputError("x must be a tensor with at least one sample (n, *input_shape).")
+    if not isinstance(model, nn.Module):
+        raise InvalidInputError(f"model must be an nn.Module, got {type(model).__name__}.")
+    x, y = _as_tensor("x", x), _as_outputs("y", y)
+    if x.dim() < 1 or x.shape[0] < 1:
+        raise InvalidInputError(
+            f"x must hold at least one sample (n, *input_shape), got shape {tuple(x.shape)}."
+        )
     check_shape("y", y.shape, (x.shape[0], "c"))
     if (x_test is None) != (y_test is None):
         raise InvalidInputError("x_test and y_test must be given together, got one of them.")
     if x_test is None or y_test is None:
         x_test, y_test = x[:0], y[:0]
+    x_test, y_test = _as_tensor("x_test", x_test), _as_outputs("y_test", y_test)
     problem = Problem(
         model=model,
         params={name: p.detach().unsqueeze(0) for name, p in model.named_parameters()},
-        x_train=x.detach().unsqueeze(0),
-        y_train=y.detach().unsqueeze(0),
+        x_train=x.unsqueeze(0),
+        y_train=y.unsqueeze(0),
         n_train=torch.tensor([x.shape[0]], device=x.device),
-        x_test=x_test.detach().unsqueeze(0),
-        y_test=y_test.detach().unsqueeze(0),
+        x_test=x_test.unsqueeze(0),
+        y_test=y_test.unsqueeze(0),
         seeds=torch.tensor([seed], device=x.device),
     )
     return train_batch(problem, optimizer, engine=engine, threads=threads)[0]
+
+
+def _as_tensor(argument: str, data: Tensor | np.ndarray) -> Tensor:
+    """A tensor without history; arrays share their memory with it."""
+    if not isinstance(data, Tensor | np.ndarray):
+        raise InvalidInputError(
+            f"{argument} must be a tensor or a NumPy array, got {type(data).__name__}."
+        )
+    return torch.as_tensor(data).detach()
+
+
+def _as_outputs(argument: str, data: Tensor | np.ndarray) -> Tensor:
+    """Outputs (n, c); numbers (n,) are one output."""
+    outputs = _as_tensor(argument, data)
+    return outputs.unsqueeze(1) if outputs.dim() == 1 else outputs
 
 
 def warmup() -> list[Warmup]:
