@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from llr.errors import ConfigError, StoreError
+from llr.errors import ConfigError, InvalidInputError, StoreError
 from llr.sweep import (
     JsonLinesStore,
     SweepInterrupted,
@@ -180,6 +180,22 @@ def test_a_plan_writes_nothing_and_counts_what_is_left(small, tmp_path):
     assert plan_sweep(small(), force=True).folder.name == "experiment-2"
     assert json.loads(plan.to_json())["n_pending"] == 9
     assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("call", [run_sweep, plan_sweep])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("my.yaml", r"must be a Config, got str; llr\.load_config\(path\) reads one\."),
+        (
+            {"sweep": {}},
+            r"must be a Config, got dict; llr\.sweep\.parse_config\(values\) makes one",
+        ),
+    ],
+)
+def test_what_is_no_config_is_refused_with_what_reads_one(call, value, message):
+    with pytest.raises(InvalidInputError, match=message):
+        call(value)
 
 
 def test_a_second_sweep_on_the_same_folder_is_refused(small):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from llr.errors import InvalidInputError
 from llr.sweep._chunks import Chunk, partition, pending
 from llr.sweep._config import Config
 from llr.sweep._device import check_device
@@ -81,6 +82,17 @@ def _prepare(config: Config, folder: Path) -> _Work:
     return _Work(config, folder, specs, store, pending(chunks, store.entries), executor)
 
 
+def _check(config: object) -> None:
+    """Refuse what is not a config, such as the path of one."""
+    if not isinstance(config, Config):
+        how = (
+            "llr.sweep.parse_config(values) makes one"
+            if isinstance(config, Mapping)
+            else "llr.load_config(path) reads one"
+        )
+        raise InvalidInputError(f"config must be a Config, got {type(config).__name__}; {how}.")
+
+
 def plan_sweep(config: Config, *, force: bool = False) -> SweepPlan:
     """What :func:`run_sweep` would do; nothing is written.
 
@@ -92,6 +104,7 @@ def plan_sweep(config: Config, *, force: bool = False) -> SweepPlan:
         Sizes, and a rough upper estimate of the time.
 
     Raises:
+        InvalidInputError: if ``config`` is no :class:`Config`, but for example a path.
         StoreError: if the folder holds another sweep.
 
     Example:
@@ -100,6 +113,7 @@ def plan_sweep(config: Config, *, force: bool = False) -> SweepPlan:
         >>> plan_sweep(config, force=True).n_runs
         18
     """
+    _check(config)
     folder = sweep_folder(config)
     work = _prepare(config, fresh_folder(folder) if force else folder)
     axes = ("model", "scale", "width", "sample_size", "init_std", "seed")
@@ -133,6 +147,7 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
         Where the results are, and what was done.
 
     Raises:
+        InvalidInputError: if ``config`` is no :class:`Config`, but for example a path.
         ConfigError: if the device is not there, or the name no plain folder name.
         StoreError: if the folder holds another sweep, another process writes to it, or the disk
             fails.
@@ -151,6 +166,7 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
         (4, 0)
     """
     started = time.monotonic()
+    _check(config)
     check_device(config)
     folder = sweep_folder(config)
     if force:
