@@ -50,6 +50,7 @@ def test_a_single_run_does_not_stand_in_the_way_of_the_sweep(llr, folder: Path):
     ("arguments", "message"),
     [
         (["training.lr=-1"], "training.lr must be a finite number > 0, got -1."),
+        (["mine.yaml"], "'mine.yaml'; for example training.lr=0.05. Did you mean --config mine"),
         (["--config", "gone.yaml"], "gone.yaml: there is no such config file."),
         (["model.kernel_size=9"], "model.kernel_size must be <= data.input_dim = 5"),
         (["experiment.device=cuda:99"], "experiment.device must be a device of this machine"),

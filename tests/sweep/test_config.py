@@ -275,6 +275,7 @@ def test_several_faults_are_several_lines():
     ("override", "message"),
     [
         ("training.lr", "an override must read section.key=value, got 'training.lr'"),
+        ("mine.yml", "got 'mine.yml'; .* Did you mean --config mine.yml?"),
         ("=3", "an override must read section.key=value"),
         ("lr=0.1", "an override must name section.key, got 'lr'; .* Did you mean 'training.lr'?"),
         ("sweep=3", "an override must name section.key, got 'sweep'; sections are"),

@@ -40,7 +40,7 @@ def load_config(path: str | Path, overrides: Overrides = ()) -> Config:
         >>> load_config(path, ["training.lr=0.05"]).training.lr
         0.05
     """
-    path = Path(path)
+    path, given = Path(path), dict(_parsed(overrides))
     try:
         text = path.read_bytes()
     except FileNotFoundError:
@@ -48,7 +48,7 @@ def load_config(path: str | Path, overrides: Overrides = ()) -> Config:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: cannot be read: {reason}.") from None
-    return parse_config(parse_yaml(text, source=str(path)), overrides, source=str(path))
+    return parse_config(parse_yaml(text, source=str(path)), given, source=str(path))
 
 
 def parse_config(value: object, overrides: Overrides = (), *, source: str = "config") -> Config:
@@ -119,9 +119,11 @@ def _parsed(overrides: Overrides) -> list[tuple[str, Any]]:
     for text in overrides:
         key, sign, value = text.partition("=")
         if not sign or not key.strip():
+            is_file = key.endswith((".yaml", ".yml"))
+            hint = f" Did you mean --config {text}?" if is_file else ""
             raise ConfigError(
                 f"an override must read section.key=value, got {short(text)}; "
-                "for example training.lr=0.05."
+                f"for example training.lr=0.05.{hint}"
             )
         pairs.append((key.strip(), parse_yaml(value, source=f"override {short(text)}")))
     return pairs
