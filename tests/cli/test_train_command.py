@@ -40,6 +40,15 @@ def test_a_run_is_kept_with_all_that_made_it(llr, folder: Path):
     assert all(torch.equal(parameters[name], value) for name, value in alone.params.items())
 
 
+def test_one_run_is_trained_whether_or_not_the_config_describes_a_grid(llr, folder: Path):
+    alone = llr("train", "sweep.enabled=false").stdout.splitlines()[:4]
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("enabled: true, ", ""))
+    assert load_config(config).sweep.enabled
+    assert llr("train").stdout.splitlines()[:4] == alone
+    assert len(list((folder / "outputs/small/single").glob("*.json"))) == 1
+
+
 def test_a_single_run_does_not_stand_in_the_way_of_the_sweep(llr, folder: Path):
     assert llr("train").exit_code == 0
     assert run_sweep(load_config("config.yaml"), progress=False).n_trained == 8

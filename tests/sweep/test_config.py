@@ -79,6 +79,19 @@ def test_null_stands_for_the_default():
     assert load("training: {lr: 0.5}", "training.lr=null") == Config()
 
 
+def test_whoever_describes_a_grid_has_a_sweep_unless_they_say_no():
+    assert not load("").sweep.enabled
+    assert not load("sweep: {}").sweep.enabled
+    assert not load("sweep: {seeds: null}").sweep.enabled
+    assert load("sweep: {sample_sizes: [5]}").sweep.enabled
+    assert load("", "sweep.seeds=20").sweep.enabled
+    assert not load("sweep: {enabled: false, seeds: 2}").sweep.enabled
+    assert not load("sweep: {seeds: 2}", "sweep.enabled=false").sweep.enabled
+    assert load("sweep: {seeds: 2}") == load("sweep: {enabled: true, seeds: 2}")
+    described = Config.json_schema()["$defs"]["SweepConfig"]["properties"]["enabled"]
+    assert "true where any other key" in " ".join(described["description"].split())
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
@@ -191,7 +192,8 @@ class SweepConfig(_Section):
     """The grid of a sweep: models x scales x sample sizes x initial stds x seeds."""
 
     enabled: Bool = False
-    """Whether there is a sweep; the single run does not look at this section."""
+    """Whether there is a sweep, default: true where any other key of this section is given. The
+    single run does not look at this section."""
     models: Annotated[tuple[Model, ...], ListOf("models", "[mlp, cnn_shared]")] | None = None
     """Architectures; default: mlp, cnn_shared, cnn_noshare, or model.type if it is another."""
     scales: Sizes | None = None
@@ -204,6 +206,14 @@ class SweepConfig(_Section):
     """Standard deviations of the initialisation; default: init.std."""
     seeds: Annotated[int | tuple[int, ...], SeedList()] = 5
     """How many seeds, counted from experiment.seed, or a list of seeds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _enable(cls, keys: object) -> object:
+        """Whoever describes a grid wants it."""
+        if isinstance(keys, Mapping) and keys and "enabled" not in keys:
+            return {**keys, "enabled": True}
+        return keys
 
 
 class OutputConfig(_Section):
