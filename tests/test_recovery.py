@@ -111,6 +111,8 @@ def test_further_inputs_of_the_callers_stand_for_the_input_space():
     assert result.recoverable
     assert result.model_rank < 18
     assert "The exact model rank at these parameters is 18" in result.message
+    assert "not seen on these inputs" in result.message
+    assert "cannot hold" not in result.message
 
 
 def test_integer_inputs_need_further_inputs():
@@ -144,9 +146,14 @@ def test_at_the_papers_initialisation_the_exact_rank_is_told_beside_the_measured
     assert (result.model_rank, result.formal_rank, result.verdict) == (6, 21, "ambiguous")
     assert "exact: 21" in repr(result)
     assert "On 10 rows the guarantee cannot hold there." in result.message
+    assert not result.recoverable  # whatever float64 sees: ten rows never have rank 21
+    assert result.samples_needed == 11
+    assert "does not hold (ambiguous): rank on x 6 = model rank 6 (exact: 21)" in repr(result)
+    assert "misses" not in repr(result)
     enough_rows = check_llr(model, normal(30, 5))
     assert "exact model rank" in enough_rows.message
     assert "cannot hold" not in enough_rows.message
+    assert enough_rows.recoverable
 
 
 def test_a_model_rank_beyond_the_memory_is_a_lower_bound_and_still_decides():

@@ -46,7 +46,9 @@ class LLRResult:
     r"""Whether samples X pin down the function at a parameter point, and what they miss.
 
     Attributes:
-        recoverable: whether the rank on X equals the model rank (Lemma 1).
+        recoverable: whether the rank on X equals the model rank (Lemma 1), and X has as many
+            rows as the exact model rank, where that is known and no ``inputs`` stand for the
+            input space.
         rank_on_x: r_X, rank of the tangent matrix on X.
         model_rank: r, rank on X and as many further inputs as raise it.
         samples_needed: how many further generic samples the test needs to pass; 0 if it passes.
@@ -112,7 +114,7 @@ class LLRResult:
     def _lines(self) -> list[str]:
         """What a reader needs, a sentence a line."""
         holds = "holds" if self.recoverable else "does not hold"
-        relation = "=" if self.recoverable else "<"
+        relation = "<" if self.n_missing else "="
         exact = ""
         if self.formal_rank is not None:
             where = " at these very parameters" if self.on_more.param_error else ""
@@ -123,11 +125,12 @@ class LLRResult:
         ]
         if not self.recoverable:
             shares = ", ".join(f"{n} {share:.0%}" for n, share in self.missing_shares().items())
-            lines += [
-                f"tangent functions that x misses: {self.n_missing}"
-                + (f", in {shares}" if shares else ""),
-                f"further generic samples needed: {self.samples_needed}",
-            ]
+            if self.n_missing:
+                lines.append(
+                    f"tangent functions that x misses: {self.n_missing}"
+                    + (f", in {shares}" if shares else "")
+                )
+            lines.append(f"further generic samples needed: {self.samples_needed}")
         return [*lines, *([self.message] if self.message else []), BOUND_FROM_BELOW]
 
     def __repr__(self) -> str:
@@ -212,12 +215,14 @@ def check_llr(
                 whole.operator, whole.spectrum, rank=rank, seen=seen, rank_seen=rank_on_x
             )
     exact = _exact_rank(model, params)
-    doubts = _doubts(on_x, whole.result, exact)
+    doubts = _doubts(on_x, whole.result, exact, whole=inputs is None)
+    short = _rows_short(on_x, whole.result, exact) if inputs is None else 0
+    needed = _samples_needed(seen.with_samples(whole.fresh), missing, n_missing)
     return LLRResult(
-        recoverable=n_missing == 0,
+        recoverable=n_missing == 0 and short == 0,
         rank_on_x=rank_on_x,
         model_rank=rank,
-        samples_needed=_samples_needed(seen.with_samples(whole.fresh), missing, n_missing),
+        samples_needed=max(needed, math.ceil(short / seen.n_outputs)),
         missing={} if missing is None else seen.function.split(missing),
         verdict="ambiguous" if doubts else "clear",
         message=doubts,
@@ -295,7 +300,15 @@ def _exact_rank(model: Model, params: Mapping[str, Tensor] | None) -> int | None
     return formal_rank(model, params=params)
 
 
-def _doubts(on_x: RankResult, on_more: RankResult, exact: int | None) -> str:
+def _rows_short(on_x: RankResult, on_more: RankResult, exact: int | None) -> int:
+    """How many rows x has less than the exact model rank, where that is not the measured one."""
+    # With a stated error the point meant is one nearby, which has a rank of its own.
+    if exact is None or exact == on_more.rank or on_more.param_error:
+        return 0
+    return max(0, exact - on_x.n_rows)
+
+
+def _doubts(on_x: RankResult, on_more: RankResult, exact: int | None, *, whole: bool) -> str:
     """What speaks against the integers; empty if nothing does."""
     parts = []
     for place, result in (("On x", on_x), ("On further inputs", on_more)):
@@ -305,12 +318,12 @@ def _doubts(on_x: RankResult, on_more: RankResult, exact: int | None) -> str:
         parts.append(
             f"The model rank is at least {on_more.rank}; more inputs do not fit max_memory."
         )
-    # With a stated error the point meant is one nearby, which has a rank of its own.
     if exact is not None and exact != on_more.rank and not on_more.param_error:
+        cause = "below the rounding of the tangent matrix" if whole else "not seen on these inputs"
         parts.append(
-            f"The exact model rank at these parameters is {exact}: the other directions are below "
-            "the rounding of the tangent matrix."
+            f"The exact model rank at these parameters is {exact}: the other directions are "
+            f"{cause}."
         )
-        if on_x.n_rows < exact:
+        if whole and _rows_short(on_x, on_more, exact):
             parts.append(f"On {on_x.n_rows} rows the guarantee cannot hold there.")
     return " ".join(parts)

@@ -86,7 +86,7 @@ def test_a_config_is_measured_at_its_target(llr, folder: Path):
     "file", ["x.npy", "x.npz", "alone.npz", "x.csv", "bare.csv", "x.pt", "named.pt"]
 )
 def test_every_kind_of_data_file_gives_the_same_verdict(llr, x, file):
-    result = llr("check", "config.yaml", "--at", "target", "--data", file)
+    result = llr("check", "config.yaml", "--data", file)
     assert result.exit_code == 0
     found = lines_of(result.stdout)
     assert found["guarantee"] == "does not hold (clear)"
@@ -97,9 +97,25 @@ def test_every_kind_of_data_file_gives_the_same_verdict(llr, x, file):
 
 def test_enough_samples_give_the_guarantee(llr, folder: Path):
     np.save("many.npy", np.random.default_rng(0).normal(size=(21, 5)))
-    result = llr("check", "config.yaml", "--at", "target", "--data", "many.npy")
+    result = llr("check", "config.yaml", "--data", "many.npy")
     assert lines_of(result.stdout)["guarantee"] == "holds (clear)"
     assert "unseen" not in result.stdout
+
+
+def test_a_config_is_checked_at_its_target_and_where_rounding_hides_the_rank_it_does_not_hold(
+    llr, x
+):
+    text = Path("config.yaml").read_text().replace("std: 0.1", "std: 1.0e-10")
+    Path("config.yaml").write_text(text)
+    found = lines_of(llr("check", "config.yaml", "--data", "x.npy").stdout)
+    assert found["model"] == "mlp of config.yaml at its target 'paper'"
+    result = llr("check", "config.yaml", "--at", "init", "--data", "x.npy")
+    found = lines_of(result.stdout)
+    assert found["model"] == "mlp of config.yaml at its initialisation"
+    assert found["guarantee"] == "does not hold (ambiguous)"
+    assert (found["rank on data"], found["model rank"]) == ("6 (12 rows of x.npy)", "6")
+    assert found["needed"] == "9 further generic samples"
+    assert "On 12 rows the guarantee cannot hold there." in result.stdout
 
 
 def test_flat_rows_take_the_models_input_shape(llr, folder: Path):

@@ -57,7 +57,7 @@ def read_point(text: str, *, state: Path | None, place: Place) -> Point:
     """
     path = Path(text)
     if path.suffix.lower() in (".yaml", ".yml"):
-        point = _from_config(path, place)
+        point = _from_config(path, "init" if state else place)  # replaced by state
     elif path.suffix.lower() == ".json":
         point = _from_single_run(path)
     elif _is_sweep(path) or _is_sweep(path.parent):

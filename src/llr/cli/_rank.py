@@ -18,6 +18,18 @@ __all__ = ["check", "rank"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def _place_option(default: Place) -> Callable[[Command], Command]:
+    """Where a config is measured."""
+    return click.option(
+        "--at",
+        "place",
+        type=click.Choice(["init", "target"]),
+        default=default,
+        show_default=True,
+        help="For a config: at its initialisation, or at parameters of its target.",
+    )
+
+
 def _model_options(command: Command) -> Command:
     """MODEL and how to read and measure it."""
     options = [
@@ -26,14 +38,6 @@ def _model_options(command: Command) -> Command:
             "--state",
             type=click.Path(path_type=Path),
             help="Weights file (.pt, .safetensors, .yaml) with the model's parameters.",
-        ),
-        click.option(
-            "--at",
-            "place",
-            type=click.Choice(["init", "target"]),
-            default="init",
-            show_default=True,
-            help="For a config: at its initialisation, or at parameters of its target.",
         ),
         click.option("--atol", type=float, help="Absolute tolerance."),
         click.option("--rtol", type=float, help="Tolerance relative to the largest value."),
@@ -61,6 +65,7 @@ def _model_options(command: Command) -> Command:
 
 @click.command()
 @_model_options
+@_place_option("init")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -103,6 +108,7 @@ def rank(
 
 @click.command()
 @_model_options
+@_place_option("target")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -126,7 +132,8 @@ def check(
     """Check whether the samples in FILE pin down MODEL's function to first order.
 
     The local linear recovery guarantee holds if and only if the tangent matrix on the samples has
-    the full model rank. MODEL is as for llr rank.
+    the full model rank. MODEL is as for llr rank; a config is tested at parameters of its target,
+    so that the question is whether the samples pin the target down.
     """
     from llr.cli._point import read_point, read_samples
     from llr.recovery import check_llr
@@ -149,8 +156,10 @@ def check(
     ]
     if not result.recoverable:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in result.missing_shares().items())
-        unseen = f"{result.n_missing} tangent functions" + (f", in {shares}" if shares else "")
-        rows += [("unseen", unseen), ("needed", f"{result.samples_needed} further generic samples")]
+        if result.n_missing:
+            unseen = f"{result.n_missing} tangent functions" + (f", in {shares}" if shares else "")
+            rows.append(("unseen", unseen))
+        rows.append(("needed", f"{result.samples_needed} further generic samples"))
     _print(*rows)
     _say(result.message, BOUND_FROM_BELOW)
 
