@@ -16,8 +16,9 @@ venv: $(VENV)/.installed        ## make the environment
 $(VENV)/.installed: requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "llr needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $@"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "Making $(VENV) and installing into it: a minute or two"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 sweep: venv      ## run the sweep of config.yaml (CONFIG=..., EXECUTOR=ray, ARGS="training.lr=0.05")
