@@ -35,9 +35,6 @@ JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 LEAST_PIVOT = 1e-6
 """Least pivot of an indefinite matrix, in units of the largest entry of its row."""
 
-_ROWS = 512
-"""Rows of a Gram matrix that are read together."""
-
 
 @njit(**JIT)
 def padded(n: int) -> int:
@@ -83,13 +80,6 @@ def square_sum(a: np.ndarray) -> float:
 @njit(**JIT)
 def add_gram(rows: np.ndarray, k: np.ndarray) -> None:
     """Add rows^T rows, in tiles of four by sixteen; k has as many rows as columns."""
-    for first in range(0, rows.shape[0], _ROWS):
-        _add_gram(rows[first : first + _ROWS], k)
-
-
-@njit(**JIT)
-def _add_gram(rows: np.ndarray, k: np.ndarray) -> None:
-    """The same for few rows, which stay in the cache from tile to tile."""
     count, width = rows.shape
     for i in range(0, width, 4):
         for c in range(i // LANES * LANES, width, 2 * LANES):
