@@ -114,8 +114,15 @@ def test_ten_neurons_in_one_dimension_are_ambiguous(std, seed):
         initialize(model, std=std, generator=generator(seed, "init"))
     result = model_rank(model)
     assert result.verdict == "ambiguous"
-    assert result.message
+    assert "llr.formal_rank, which is exact for this network" in result.message
     assert result.rank <= 30
+
+
+def test_exact_algebra_is_advised_only_where_it_exists():
+    deep = llr.MLP(1, widths=[10, 10], generator=generator(0, "init"))
+    result = model_rank(deep)
+    assert result.verdict == "ambiguous"
+    assert "formal_rank" not in result.message
 
 
 def test_at_the_papers_initialisation_a_wide_gap_hides_the_rank_and_the_result_says_so():

@@ -35,8 +35,11 @@ def test_a_smooth_fall_through_the_tolerance_is_ambiguous_and_says_what_to_try()
     decision = judged(spectrum(*(10.0 ** -torch.arange(0, 17))))
     assert decision.verdict == "ambiguous"
     assert decision.gap == pytest.approx(10)
-    for remedy in ("param_error=", "samples spread", "llr.formal_rank"):
+    for remedy in ("param_error=", "samples spread"):
         assert remedy in decision.message
+    assert "formal_rank" not in decision.message
+    exact = judged(spectrum(*(10.0 ** -torch.arange(0, 17))), two_layer=True)
+    assert "llr.formal_rank, which is exact for this network" in exact.message
 
 
 def test_a_full_rank_is_measured_against_the_tolerance():
@@ -70,6 +73,18 @@ def test_of_comparable_gaps_the_first_counts_and_a_far_wider_one_wins():
     assert (decision.rank, decision.textbook_rank) == (2, 6)
     decision = judged(spectrum(1, 1e-2, 1e-5, 0.5e-5, 1e-16))
     assert (decision.rank, decision.verdict) == (4, "clear")
+
+
+def test_comparable_means_at_least_the_widest_gap_to_the_power_six_tenths_and_both_are_named():
+    layer_norm = spectrum(70, 3.3e-2, 6.5e-7, 1e-17)  # a direction of the size of its eps
+    decision = judged(layer_norm)
+    assert (decision.rank, decision.textbook_rank, decision.verdict) == (2, 3, "ambiguous")
+    assert "the widest gap, 4.2e+07, is after 3" in decision.message
+    exact = judged(layer_norm, noise=torch.zeros(4, dtype=torch.float64))
+    assert (exact.rank, exact.verdict) == (3, "clear")
+    for power, rank in ((0.59, 2), (0.61, 1)):
+        first = 10 ** (-9 * power)
+        assert judged(spectrum(1, first, 1e-9 * first, 0)).rank == rank
 
 
 def test_a_tolerance_of_the_callers_decides_alone():

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from llr.errors import InvalidInputError, check_number
+from llr.models import two_layer_structure
 from llr.seeds import generator
 from llr.tangent._function import Model, ModelFunction, as_function
 from llr.tangent._inputs import gaussian_like, input_shape
@@ -151,9 +152,10 @@ def model_rank(
 
     Singular values are those of J in float64, never of J J^T alone. The default tolerance is that
     of ``torch.linalg.matrix_rank``. Among the values above it, the rank is put at the widest gap
-    (of comparable ones, the first), and the verdict is ``"ambiguous"`` unless that gap is clear,
-    no other is, and nothing between it and the tolerance is left out. A numerical rank is a bound
-    from below: directions whose singular value is below the rounding of the largest are not seen.
+    (or the first of at least the widest to the power 0.6), and the verdict is ``"ambiguous"``
+    unless that gap is clear, no other is, and nothing between it and the tolerance is left out. A
+    numerical rank is a bound from below: directions whose singular value is below the rounding of
+    the largest are not seen.
 
     Args:
         model: an ``nn.Module``, or a function ``(params, x) -> y`` of a batch.
@@ -243,8 +245,15 @@ class RankOptions:
         if self.param_error:
             source = generator(self.seed, "noise", "parameters")
             noise = noise_below(operator, found, self.param_error, generator=source)
+        module = operator.function.module
         decision = decide(
-            found.values, operator.shape, atol=self.atol, rtol=self.rtol, gap=self.gap, noise=noise
+            found.values,
+            operator.shape,
+            atol=self.atol,
+            rtol=self.rtol,
+            gap=self.gap,
+            noise=noise,
+            two_layer=module is not None and two_layer_structure(module) is not None,
         )
         return RankResult(
             rank=decision.rank,

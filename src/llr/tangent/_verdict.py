@@ -40,14 +40,12 @@ NOISE_FACTOR = 3.0
 """How far above its estimate the noise in a direction may lie."""
 
 
-REMEDIES_WITH_NOISE = (
-    "Try samples spread over the region where the hidden units bend, or llr.formal_rank for a "
-    "two-layer tanh network."
-)
-REMEDIES = (
+STATE_THE_ERROR = (
     "State param_error=, how far each parameter may be off: 0 if they are exact, more if they "
-    f"were trained. {REMEDIES_WITH_NOISE}"
+    "were trained. "
 )
+SPREAD_SAMPLES = "Try samples spread over the region where the hidden units bend"
+EXACT_ALGEBRA = ", or llr.formal_rank, which is exact for this network"
 
 
 @dataclass(frozen=True)
@@ -98,13 +96,15 @@ def decide(
     rtol: float | None,
     gap: float | None,
     noise: Tensor | None,
+    two_layer: bool = False,
 ) -> Decision:
     """Rank, tolerance and verdict for singular values in descending order.
 
     With a tolerance of the caller's, the rank is what lies above it. With ``noise``, the rank is
     the least r whose first dropped value the noise explains. Else it is at the widest gap among
-    the values above the textbook tolerance, or the first that is comparable to it; it is clear
-    only where that tolerance agrees and no other gap is clear.
+    the values above the textbook tolerance, or the first that is comparable to it, being at least
+    the widest to the power 0.6; it is clear only where that tolerance agrees and no other gap is
+    clear.
 
     Args:
         values: singular values of J, descending; at least one.
@@ -114,6 +114,7 @@ def decide(
         gap: least gap that counts as clear; None: 10^4, and 10 above a stated noise.
         noise: (k,) for each r = 0..k-1, the norm of what the error of the parameters puts into
             the directions r+1..k.
+        two_layer: whether ``formal_rank`` knows the model, so that the message names it.
 
     Returns:
         The decision.
@@ -123,7 +124,7 @@ def decide(
     textbook = _count(values, tolerance)
     if textbook == 0:
         return Decision(0, 0, tolerance, float("inf"), "clear", "All tangent functions vanish.")
-    rank, others = textbook, []
+    rank, others, stairs = textbook, [], ""
     if noise is not None:
         floors = NOISE_FACTOR * noise
         explained = torch.cat([values <= floors, floors.new_ones(1, dtype=torch.bool)])
@@ -136,6 +137,11 @@ def decide(
         rank = int((gaps >= gaps.max() ** COMPARABLE).int().argmax()) + 1
         rivals = {i + 1 for i in range(textbook) if gaps[i] >= clear} | {textbook}
         others = sorted(rivals - {rank})
+        if (widest := int(gaps.argmax()) + 1) != rank:
+            stairs = (
+                f"; the widest gap, {float(gaps.max()):.1e}, is after {widest}, but an error of "
+                "the parameters makes such stairs, so the first counts"
+            )
         if rank < textbook:
             tolerance = float(values[rank - 1].sqrt() * values[rank].sqrt())
     if rank == 0:
@@ -151,5 +157,6 @@ def decide(
         why += f"; {textbook} values lie above rounding"
         if gaps_between := [r for r in others if r != textbook]:
             why += f", and there are clear gaps after {', '.join(map(str, gaps_between))} too"
-    message = f"{why}. {REMEDIES if noise is None else REMEDIES_WITH_NOISE}"
+    error = STATE_THE_ERROR if noise is None else ""
+    message = f"{why}{stairs}. {error}{SPREAD_SAMPLES}{EXACT_ALGEBRA if two_layer else ''}."
     return Decision(rank, textbook, tolerance, seen, "ambiguous", message)
