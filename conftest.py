@@ -33,6 +33,7 @@ def scratch_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fix
     os.chdir(before)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The blocks of one page share their names, so one process runs them all."""
     for item in items:
