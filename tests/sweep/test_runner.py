@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,19 @@ def test_a_finished_sweep_trains_nothing_again(small, broken, runs_of):
     result = run_sweep(small())
     assert (result.n_trained, result.failures) == (0, ())
     assert runs_of(result.folder) == first
+
+
+def test_a_sweep_says_at_its_end_how_its_runs_ended(small):
+    result = run_sweep(small(training__lr=1000.0, init__std=0.1), progress=False)
+    assert result.statuses == {"diverged": result.n_runs}
+    assert str(result).endswith(f"0 stored before; in all {result.n_runs} diverged")
+    again = run_sweep(small(training__lr=1000.0, init__std=0.1), progress=False)
+    assert str(again).endswith(f"{result.n_runs} stored before; in all {result.n_runs} diverged")
+    told = replace(result, statuses={"converged": 9, "stalled": 1, "failed": 2, "max_steps": 3})
+    assert str(told).endswith(
+        "; in all 2 given up by the solver, 1 stalled, 3 stopped at max_steps"
+    )
+    assert str(replace(result, statuses={"converged": 9})).endswith(" stored before")
 
 
 def test_more_seeds_train_the_new_runs_alone(small, runs_of):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["FailedRun", "SweepInterrupted", "SweepPlan", "SweepResult", "duration"]
+
+
+_TOLD = {
+    "diverged": "diverged",
+    "failed": "given up by the solver",
+    "stalled": "stalled",
+    "max_steps": "stopped at max_steps",
+}
+"""Ends of runs that a sweep tells of, in words."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,7 @@ class SweepResult:
         damage: lines of the store that could not be read, with file and line; their runs were
             trained again.
         seconds: wall time.
+        statuses: how many runs of the grid have each status.
     """
 
     folder: Path
@@ -107,6 +118,7 @@ class SweepResult:
     failures: tuple[FailedRun, ...]
     damage: tuple[str, ...]
     seconds: float
+    statuses: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -123,10 +135,12 @@ class SweepResult:
 
     def __str__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
+        told = [f"{self.statuses[s]} {words}" for s, words in _TOLD.items() if self.statuses.get(s)]
+        ends = f"; in all {', '.join(told)}" if told else ""
         return (
             f"{self.n_runs} runs in {self.folder}: {self.n_trained} trained now in "
             f"{duration(self.seconds)}, "
-            f"{self.n_runs - self.n_trained - len(self.failures)} stored before{failed}"
+            f"{self.n_runs - self.n_trained - len(self.failures)} stored before{failed}{ends}"
         )
 
     def _repr_html_(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,7 +54,7 @@ def write_results(
     ids: Iterable[str],
     header: Mapping[str, Any],
     optimistic: Mapping[Setting, int | None],
-) -> None:
+) -> Counter[str]:
     """Write ``results.json`` and ``results.csv``; records pass through one by one.
 
     Args:
@@ -62,6 +63,9 @@ def write_results(
         ids: of the stored runs, in the order wanted.
         header: what stands before the runs: name, config, environment and so on.
         optimistic: optimistic sample sizes by setting, where known.
+
+    Returns:
+        How many runs have each status.
 
     Raises:
         StoreError: if the files cannot be written; the old ones are then still there.
@@ -90,6 +94,7 @@ def write_results(
             lines.add(row)
         lines.end("")
         results.write(b"}\n")
+    return summary.statuses
 
 
 class _ListWriter:

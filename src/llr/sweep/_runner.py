@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -191,7 +192,7 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
                 shown.say(f"{damage}. The rest is kept; this run counts as missing.")
             try:
                 failures = _train(work, shown)
-                _write(work)
+                statuses = _write(work)
                 copy_aside(folder / RESULTS_FILE, folder.parent / RESULTS_FILE)
             except KeyboardInterrupt:
                 raise _interrupted(work, force=force) from None
@@ -202,6 +203,7 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
             failures=tuple(failures),
             damage=tuple(str(damage) for damage in work.store.damage),
             seconds=time.monotonic() - started,
+            statuses=statuses,
         )
 
 
@@ -242,7 +244,8 @@ def _train(work: _Work, shown: Progress) -> list[FailedRun]:
 def _interrupted(work: _Work, *, force: bool) -> SweepInterrupted:
     """Write the results so far; say how to go on."""
     with closing(JsonLinesStore(work.folder)) as store:  # Ctrl-C may have come in mid-append
-        done = _write(replace(work, store=store))
+        statuses = _write(replace(work, store=store))
+    done = statuses.total() - statuses["error"]
     how = f", with experiment.name={work.folder.name} instead of --force" if force else ""
     return SweepInterrupted(
         f"Stopped: {done} of {len(work.specs)} runs are finished and kept in {work.folder}. "
@@ -262,25 +265,23 @@ def _report(folder: Path, shown: Progress, chunk: Chunk, failure: Failure) -> No
             file.write(f"{what}:\n{failure.details}\n")
 
 
-def _write(work: _Work) -> int:
-    """Write the results of all runs that are stored; how many have finished."""
+def _write(work: _Work) -> Counter[str]:
+    """Write the results of all runs that are stored; how many have each status."""
     entries = work.store.entries
     stored = [spec.id for spec in work.specs if spec.id in entries]
-    n_finished = sum(not entries[run_id].failed for run_id in stored)
-    write_results(
+    return write_results(
         work.folder,
         store=work.store,
         ids=stored,
         header={
             "name": work.config.experiment.name,
             "n_runs": len(work.specs),
-            "n_finished": n_finished,
+            "n_finished": sum(not entries[run_id].failed for run_id in stored),
             "config": work.config.to_dict(),
             "environment": _environment(work),
         },
         optimistic=optimistic_sample_sizes(work.specs),
     )
-    return n_finished
 
 
 def _environment(work: _Work) -> dict[str, Any]:

@@ -48,6 +48,11 @@ class SummaryTable:
         if record["status"] != "error":
             errors.append((_number(record["train_mse"]), _number(record["test_mse"])))
 
+    @property
+    def statuses(self) -> Counter[str]:
+        """How many of all runs have each status."""
+        return sum(self._statuses.values(), Counter())
+
     def rows(self, optimistic: Mapping[Setting, int | None]) -> list[dict[str, Any]]:
         """The table.
 
