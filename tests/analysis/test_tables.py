@@ -46,6 +46,13 @@ def test_a_diverged_run_makes_the_mean_infinite_but_not_the_median():
     assert row["n_diverged"] == 1
 
 
+def test_a_run_that_diverged_is_infinitely_wrong_however_finite_its_last_error():
+    runs = pd.DataFrame({"sample_size": 4, "test_mse": [1e-6, 1e13], "status": "diverged"})
+    runs.loc[0, "status"] = "converged"
+    row = summary_table(runs).iloc[0]
+    assert (row["mean"], row["n_diverged"]) == (math.inf, 1)
+
+
 def test_an_error_of_zero_has_a_geometric_mean_of_zero():
     row = summary_table(pd.DataFrame({"sample_size": 4, "test_mse": [0.0, 1e-6]})).iloc[0]
     assert (row["geometric_mean"], row["mean"]) == (0.0, 5e-7)

@@ -64,9 +64,10 @@ def groups(df: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, Any]
 
 
 def errors_of(df: pd.DataFrame, column: str = "test_mse") -> np.ndarray:
-    """The errors of the runs; one that is not finite or not there counts as infinite."""
+    """The errors of the runs, infinite where one diverged, is not finite or is not there."""
     errors = np.asarray(pd.to_numeric(df[column], errors="coerce"), dtype=np.float64)
-    return np.where(np.isfinite(errors), errors, np.inf)
+    diverged = (df["status"] == "diverged").to_numpy() if "status" in df.columns else False
+    return np.where(np.isfinite(errors) & ~np.asarray(diverged), errors, np.inf)
 
 
 def shared_value(df: pd.DataFrame, column: str) -> Any:
