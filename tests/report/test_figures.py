@@ -109,15 +109,47 @@ def test_few_cells_hold_their_number_and_a_cross_where_a_run_diverged(seed_runs)
     assert written[-1] == "1e-8"
 
 
-def test_errors_that_a_logarithmic_axis_cannot_show_are_hollow_triangles(seed_runs):
+def test_errors_that_a_logarithmic_axis_cannot_show_are_marked_at_its_ends(seed_runs):
     runs = seed_runs[(seed_runs.model == "mlp") & (seed_runs.seed == 0)].assign(
         test_mse=[0.5, math.nan, 1e-3, 1e-5, 0.0, 0.0]
     )
     ax = plot_test_error(runs).axes[0]
     bottom, top = ax.get_ylim()
-    triangles = {line.get_marker(): line for line in ax.lines if line.get_mfc() == "white"}
-    assert triangles["^"].get_xydata().tolist() == [[10, top]]
-    assert triangles["v"].get_xydata().tolist() == [[100, bottom], [200, bottom]]
+    marks = {line.get_marker(): line for line in ax.lines if line.get_mfc() == "white"}
+    assert marks["x"].get_xydata().tolist() == [[10, top]]
+    assert marks["v"].get_xydata().tolist() == [[100, bottom], [200, bottom]]
+
+
+def test_where_runs_diverged_is_a_cross_however_finite_their_last_error(seed_runs):
+    runs = seed_runs.assign(status="converged")
+    assert "a run diverged" not in texts(plot_test_error(runs))
+    runs.loc[(runs.model == "mlp") & (runs.sample_size == 5) & (runs.seed == 0), "status"] = (
+        "diverged"
+    )
+    figure = plot_test_error(runs)
+    (cross,) = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert cross.get_xydata().tolist() == [[5, figure.axes[0].get_ylim()[1]]]
+    assert "a run diverged" in texts(figure)
+    assert plot_heat_map(runs).axes[0].texts[0].get_text() == "\N{MULTIPLICATION SIGN}"
+
+
+def test_markers_at_the_ends_of_the_axis_are_whole(seed_runs):
+    curves = [
+        line for line in plot_test_error(seed_runs).axes[0].lines if line.get_marker() in "osD"
+    ]
+    assert len(curves) == 3
+    assert not any(line.get_clip_on() for line in curves)
+
+
+def test_the_rows_of_the_legend_read_as_given_the_dashed_line_last(seed_runs):
+    figure = plot_test_error(seed_runs[seed_runs.model != "cnn_noshare"])
+    figure.draw_without_rendering()
+    words = figure.legends[0].get_texts()
+    boxes = [word.get_window_extent() for word in words]
+    order = sorted(range(len(words)), key=lambda i: (-round(boxes[i].y0), boxes[i].x0))
+    assert [words[i].get_text() for i in order] == [
+        "Fully connected (O = 21)", "Shared CNN (O = 7)", "optimistic size O",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("n_settings", [1, 2, 3])

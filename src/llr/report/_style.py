@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 __all__ = [
     "COLUMN",
     "GREY",
+    "across",
     "decade_limits",
     "figure_of",
     "mark_sample_sizes",
@@ -107,6 +108,11 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     for path in paths:
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     return paths
+
+
+def across(handles: Sequence[Any], columns: int) -> list[Any]:
+    """Handles of a legend in the order that makes its rows, not its columns, read as given."""
+    return [handle for column in range(columns) for handle in handles[column::columns]]
 
 
 def plain(text: str) -> str:

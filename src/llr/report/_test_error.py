@@ -17,6 +17,7 @@ from llr.report._data import Center, Curve, CurvePanel, curve_panels
 from llr.report._names import architecture_name, colour_of
 from llr.report._style import (
     GREY,
+    across,
     decade_limits,
     mark_sample_sizes,
     panel_axes,
@@ -28,6 +29,7 @@ from llr.report._style import (
 __all__ = ["plot_test_error"]
 
 _MARKERS = "osD^vPX"
+_DIVERGED = "x"
 _DASHED = {"ls": (0, (4, 2)), "lw": 0.9}
 _MOST_PANELS = 24
 _LABELS = {"mean": "mean", "median": "median", "geometric_mean": "geometric mean of"}
@@ -41,8 +43,8 @@ def plot_test_error(
 
     Settings (scale, width, initialisation) have a panel each. Bars are one standard error, or the
     quartiles for the median. A dashed line stands at each optimistic sample size. An error of
-    zero is a hollow triangle at the lower edge, one that diverged at the upper edge. Of very many
-    settings an even choice is shown, and the figure says so.
+    zero is a hollow triangle at the lower edge, a cross at the upper edge stands where a run
+    diverged. Of very many settings an even choice is shown, and the figure says so.
 
     Args:
         df: one row a run, with columns ``sample_size``, ``test_mse`` and perhaps ``model``,
@@ -94,8 +96,10 @@ def _draw_legend(
         handles.append(Line2D([], [], color=colour, marker=markers[model], label=plain(name)))
     if any(c.optimistic_sample_size is not None for panel in panels for c in panel.curves):
         handles.append(Line2D([], [], color=GREY, **_DASHED, label="optimistic size O"))
+    if any(np.isinf(c.center).any() for panel in panels for c in panel.curves):
+        handles.append(Line2D([], [], color=GREY, ls="", marker=_DIVERGED, label="a run diverged"))
     figure.legend(
-        handles=handles,
+        handles=across(handles, columns),
         loc="outside upper left",
         ncols=columns,
         columnspacing=1.2,
@@ -126,7 +130,7 @@ def _draw_panel(
 def _draw_curve(
     ax: Axes, curve: Curve, colour: str, marker: str, limits: tuple[float, float]
 ) -> None:
-    """A line with bars through the values that a logarithmic axis has; triangles for the rest."""
+    """A line with bars through the values that the axis has; marks at its ends for the rest."""
     bottom, top = limits
     good = (curve.center >= bottom) & (curve.center <= top)
     shown = np.where(good, curve.center, np.nan)
@@ -141,16 +145,18 @@ def _draw_curve(
         ms=3.2 if len(shown) <= 25 else 2.0,
         elinewidth=0.7,
         zorder=3,
+        clip_on=not good.any(),  # whole markers at the ends; empty lines upset the layout
     )
-    for where, edge, triangle in (
+    for where, edge, mark in (
         (curve.center < bottom, bottom, "v"),
-        (curve.center > top, top, "^"),
+        ((curve.center > top) & np.isfinite(curve.center), top, "^"),
+        (np.isinf(curve.center), top, _DIVERGED),
     ):
-        if where.any():  # an empty line that is not clipped upsets the layout
+        if where.any():
             ax.plot(
                 curve.sample_size[where],
                 np.full(where.sum(), edge),
-                triangle,
+                mark,
                 mfc="white",
                 color=colour,
                 clip_on=False,
