@@ -1,11 +1,13 @@
 """All figures from a folder: finished, half done, without histories, not a sweep at all."""
 
 import shutil
+from functools import partial
 
 import pytest
 
 from llr.errors import ResultsError
 from llr.report import draw_all
+from llr.report._data import choose_runs
 from llr.report._draw import plots_of
 from llr.report._source import read_sweep
 
@@ -26,6 +28,15 @@ def test_a_finished_sweep_gets_every_figure(sweep_folder):
     files = draw_all(sweep_folder)
     assert [file.relative_to(sweep_folder / "figures").as_posix() for file in files] == NAMES
     assert all(file.stat().st_size > 1000 for file in files)
+
+
+def test_loss_curves_say_how_many_sample_sizes_they_leave_out(sweep_folder, monkeypatch):
+    def caption():
+        return plots_of(read_sweep(sweep_folder))["loss_curves"].keywords["caption"]
+
+    assert caption() == ""
+    monkeypatch.setattr("llr.report._draw.choose_runs", partial(choose_runs, per_model=2))
+    assert caption() == "2 of 3 sample sizes"
 
 
 def test_without_losses_there_are_no_loss_curves(sweep_folder):

@@ -191,6 +191,31 @@ def test_loss_curves_show_every_run_with_a_history(seed_runs):
         plot_loss_curves(runs, {})
 
 
+@pytest.mark.parametrize("n_models", [1, 2, 3])
+@pytest.mark.parametrize("scale", [1, 10**4])
+def test_the_legend_of_loss_curves_fits_the_figure(n_models, scale, seed_runs):
+    runs = seed_runs[seed_runs.seed == 0].assign(sample_size=lambda t: scale * t.sample_size)
+    runs = runs[runs.model.isin(runs.model.unique()[:n_models])]
+    history = {"at": [0, 1, 10], "train_mse": [1.0, 0.1, None], "test_mse": [1.0, 0.2, 0.0]}
+    figure = plot_loss_curves(runs, dict.fromkeys(runs.id, history))
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert 0 < legend.x0 < legend.x1 < figure.bbox.x1
+    assert legend.y0 > max(ax.get_window_extent().y1 for ax in figure.axes)
+
+
+def test_loss_curves_say_which_runs_they_are(seed_runs):
+    runs = seed_runs[seed_runs.seed == 0].assign(scale=4, init_std=1e-10)
+    history = {"at": [0, 1, 10], "train_mse": [1.0, 0.1, None], "test_mse": [1.0, 0.2, 0.0]}
+    histories = dict.fromkeys(runs.id, history)
+    told = texts(plot_loss_curves(runs, histories, caption="6 of 40 sample sizes"))
+    assert "scale 4, std 1e-10, seed 0, 6 of 40 sample sizes" in told
+    assert "Shared CNN" in told
+    runs.loc[runs.model == "mlp", "scale"] = 5
+    told = texts(plot_loss_curves(runs, histories))
+    assert "Fully connected, scale 5, std 1e-10, seed 0" in told
+
+
 def test_the_condensation_figure_frames_every_cluster():
     figure = plot_condensation(condensation([[1.0, 0], [2, 0], [1, 0.01], [0, 1], [0, 2]]))
     ax = figure.axes[0]

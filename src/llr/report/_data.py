@@ -140,7 +140,7 @@ def heat_panels(df: pd.DataFrame, *, center: Center = "mean") -> list[HeatPanel]
     ]
 
 
-def choose_runs(df: pd.DataFrame, *, per_model: int = 5) -> pd.DataFrame:
+def choose_runs(df: pd.DataFrame, *, per_model: int = 8) -> pd.DataFrame:
     """A few runs that tell the story of a sweep: for each architecture, from few to many samples.
 
     Taken are the first setting and seed of the architecture, at sample sizes spread evenly

@@ -56,10 +56,16 @@ def plots_of(sweep: StoredSweep) -> dict[str, Callable[..., Figure]]:
         "heat_map": partial(plot_heat_map, trained),
     }
     chosen = choose_runs(trained)
+    sizes, shown = trained["sample_size"].nunique(), chosen["sample_size"].nunique()
+    caption = f"{shown} of {sizes} sample sizes" if shown < sizes else ""
     histories = sweep.histories(chosen["id"])
     if histories:
         plots["loss_curves"] = partial(
-            plot_loss_curves, chosen, histories, time_label=time_label(sweep.config)
+            plot_loss_curves,
+            chosen,
+            histories,
+            time_label=time_label(sweep.config),
+            caption=caption,
         )
     return plots
 

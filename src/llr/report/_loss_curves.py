@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from llr.errors import InvalidInputError
-from llr.report._names import architecture_name
-from llr.report._style import GREY, decade_limits, panel_axes, plain, style
+from llr.report._names import architecture_name, sci
+from llr.report._style import GREY, across, decade_limits, panel_axes, plain, style
 
 __all__ = ["plot_loss_curves"]
 
@@ -26,15 +26,21 @@ def plot_loss_curves(
     histories: Mapping[str, History],
     *,
     time_label: str = "steps",
+    caption: str = "",
     figure: Figure | None = None,
 ) -> Figure:
     """Draw the losses along runs: test MSE solid, training MSE dotted, a panel an architecture.
 
+    Scale (or width), initial standard deviation and seed stand below the panels, or above each
+    where they differ.
+
     Args:
-        df: the runs to draw, with columns ``id``, ``model``, ``sample_size``.
+        df: the runs to draw, with columns ``id``, ``model``, ``sample_size`` and perhaps
+            ``scale``, ``width``, ``init_std``, ``seed``.
         histories: for each id, ``at``, ``train_mse`` and ``test_mse``; runs without one are
             left out.
         time_label: what ``at`` counts.
+        caption: what else to say below the panels.
         figure: to draw into, such as ``plt.figure()`` for a window; None: a new one without.
 
     Returns:
@@ -52,6 +58,8 @@ def plot_loss_curves(
     drawn, axes = panel_axes(figure, len(models), xlabel=time_label, ylabel="MSE")
     losses = [_losses(histories[run]) for run in shown["id"]]
     limits = decade_limits(np.concatenate([v for _, *both in losses for v in both]))
+    which = {model: _which(shown.loc[shown["model"] == model]) for model in models}
+    alike = len(set(which.values())) == 1
     for ax, model in zip(axes, models, strict=True):
         runs = shown.loc[shown["model"] == model].sort_values("sample_size")
         colours = colormaps["viridis"](np.linspace(0.0, 0.85, len(runs)))
@@ -60,7 +68,8 @@ def plot_loss_curves(
             ax.plot(at, test, color=colour, label=f"n = {n:g}")
             ax.plot(at, train, color=colour, ls=(0, (1, 1.2)), lw=0.9)
         ax.set(xscale="log", yscale="log", ylim=limits)
-        ax.set_title(plain(architecture_name(model)), loc="left")
+        words = [architecture_name(model), *(() if alike else which[model])]
+        ax.set_title(plain(", ".join(words)), loc="left")
     handles, labels = axes[0].get_legend_handles_labels()
     together = len(axes) > 1 and all(
         ax.get_legend_handles_labels()[1] == labels for ax in axes[1:]
@@ -72,8 +81,35 @@ def plot_loss_curves(
         Line2D([], [], color=GREY, label="test"),
         Line2D([], [], color=GREY, ls=(0, (1, 1.2)), lw=0.9, label="train"),
     ]
-    drawn.legend(handles=key, loc="outside upper right", ncols=len(key))
+    columns = _columns([str(line.get_label()) for line in key], drawn.get_size_inches()[0])
+    drawn.legend(
+        handles=across(key, columns),
+        loc="outside upper right",
+        ncols=columns,
+        columnspacing=1.2,
+        handlelength=1.2,
+    )
+    if below := ", ".join([*(which[models[0]] if alike else ()), *([caption] if caption else ())]):
+        drawn.supxlabel(plain(below), x=0.98, ha="right", fontsize=8)
     return drawn
+
+
+def _which(runs: pd.DataFrame) -> tuple[str, ...]:
+    """What all these runs share, in words: ``scale 4``, ``std 1e-10``, ``seed 0``."""
+    settings = runs.filter(items=["scale", "width", "init_std", "seed"])
+    found = {str(name): list(settings[name].dropna().unique()) for name in settings}
+    if found.get("scale"):
+        found.pop("width", None)  # follows from the scale
+    return tuple(
+        f"{name.removeprefix('init_')} {sci(values[0])}"
+        for name, values in found.items()
+        if len(values) == 1
+    )
+
+
+def _columns(labels: Sequence[str], width: float) -> int:
+    """Entries of a legend that fit into a row so many inches wide."""
+    return max(1, min(len(labels), int(width / (0.36 + 0.065 * max(map(len, labels))))))
 
 
 def _losses(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
