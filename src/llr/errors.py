@@ -24,6 +24,7 @@ __all__ = [
     "check_positive_int",
     "check_shape",
     "did_you_mean",
+    "kind_of",
     "nearest",
     "quoted_list",
 ]
@@ -78,6 +79,13 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
 def quoted_list(names: Iterable[str]) -> str:
     """``'a', 'b', 'c'``."""
     return ", ".join(repr(name) for name in names)
+
+
+def kind_of(value: object) -> str:
+    """The type of a value, for a message; of a class, how to make an instance."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}; make an instance, {value.__name__}(...)"
+    return type(value).__name__
 
 
 def check_choice(argument: str, value: str, valid: Iterable[T]) -> T:

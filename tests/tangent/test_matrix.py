@@ -232,7 +232,7 @@ class Opaque(nn.Module):
         (Single(), r"got torch.float32.*Remove casts"),
         (Scalar(), "one output for each of the 1 samples"),
         (Constant(), "register_buffer"),
-        (nn.LSTM(3, 4), "must return a tensor, or a tuple or dictionary of tensors"),
+        (nn.LSTM(3, 4), r"or dictionary of tensors, got \(Tensor, \(Tensor, Tensor\)\)\. Wrap it"),
     ],
 )
 def test_what_is_no_function_of_one_sample_is_refused_with_the_fix(model, message):
@@ -257,7 +257,8 @@ def test_dropout_of_probability_zero_and_eval_mode_are_fine():
         (nn.Linear(3, 2), torch.full((2, 3), torch.nan), "x must be finite"),
         (nn.Linear(3, 2), torch.ones(2, 3, dtype=torch.complex64), "x must be real"),
         (nn.Linear(3, 2), (torch.ones(2, 3), torch.ones(3)), r"the lengths \[2, 3\]"),
-        ("model", torch.ones(2, 3), r"an nn.Module or a function \(params, x\)"),
+        ("model", torch.ones(2, 3), r"an nn.Module or a function \(params, x\) -> y, got str"),
+        (llr.PaperTeacherMLP, torch.ones(2, 5), r"make an instance, PaperTeacherMLP\(\.\.\.\)\."),
         (nn.Linear(3, 2).requires_grad_(False), torch.ones(2, 3), "at least one parameter with"),
     ],
 )

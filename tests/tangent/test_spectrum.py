@@ -116,8 +116,9 @@ def test_memory_decides_between_dense_chunked_and_sketched():
         choose_method("dense", 2000, 97_000, 10**9)
     with pytest.raises(InvalidInputError, match="Did you mean 'dense'"):
         choose_method("dens", 1, 1, 1)
-    with pytest.raises(InvalidInputError, match="max_memory must be a number of bytes"):
-        RankOptions(max_memory=-1.0)(operator_of(torch.eye(3, dtype=torch.float64)))
+    for wrong in (-1.0, "2GB", True, float("nan"), float("inf")):
+        with pytest.raises(InvalidInputError, match="max_memory must be a number of bytes"):
+            RankOptions(max_memory=wrong)(operator_of(torch.eye(3, dtype=torch.float64)))
 
 
 def test_a_sketch_that_outgrows_its_memory_says_what_is_known():

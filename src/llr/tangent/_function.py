@@ -14,7 +14,7 @@ from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 
 from llr._types import Parameters
-from llr.errors import InvalidInputError, UnsupportedModuleError, did_you_mean, quoted_list
+from llr.errors import InvalidInputError, UnsupportedModuleError, did_you_mean, kind_of, quoted_list
 from llr.tangent._samples import Samples, map_samples, sample_count
 
 __all__ = ["Model", "ModelFunction", "as_function"]
@@ -92,14 +92,23 @@ def _output_leaves(out: object) -> list[Tensor]:
     """The tensors of a model's output, in order."""
     if isinstance(out, Tensor):
         return [out]
-    if isinstance(out, Mapping):
-        out = list(out.values())
-    if isinstance(out, (tuple, list)) and out and all(isinstance(leaf, Tensor) for leaf in out):
-        return list(out)
+    parts = list(out.values()) if isinstance(out, Mapping) else out
+    if isinstance(parts, (tuple, list)) and parts and all(isinstance(p, Tensor) for p in parts):
+        return list(parts)
     raise UnsupportedModuleError(
         "the model must return a tensor, or a tuple or dictionary of tensors, got "
-        f"{type(out).__name__}. Wrap it in a module that returns the outputs you mean."
+        f"{_nesting(out)}. Wrap it in a module that returns the outputs you mean."
     )
+
+
+def _nesting(out: object) -> str:
+    """What an output is made of, e.g. ``(Tensor, (Tensor, Tensor))``."""
+    if isinstance(out, Mapping):
+        return "{" + ", ".join(f"{key!r}: {_nesting(part)}" for key, part in out.items()) + "}"
+    if isinstance(out, (tuple, list)):
+        inner = ", ".join(map(_nesting, out))
+        return f"[{inner}]" if isinstance(out, list) else f"({inner})"
+    return type(out).__name__
 
 
 def _refuse_batch_dependence(module: nn.Module) -> None:
@@ -230,10 +239,9 @@ def as_function(
         return model
     if isinstance(model, nn.Module):
         return _module_function(model, params)
-    if not callable(model):
+    if isinstance(model, type) or not callable(model):
         raise InvalidInputError(
-            "model must be an nn.Module or a function (params, x) -> y, got "
-            f"{type(model).__name__}."
+            f"model must be an nn.Module or a function (params, x) -> y, got {kind_of(model)}."
         )
     if not params:
         raise InvalidInputError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -40,7 +42,8 @@ def _available_bytes() -> int:
 def memory_budget(max_memory: float | None, device: torch.device) -> int:
     """Bytes that a computation may use: the caller's number, or half of what is free."""
     if max_memory is not None:
-        if isinstance(max_memory, bool) or not max_memory > 0:
+        is_number = isinstance(max_memory, Real) and not isinstance(max_memory, bool)
+        if not (is_number and 0 < max_memory < math.inf):
             raise InvalidInputError(
                 f"max_memory must be a number of bytes above 0, got {max_memory!r}; 1 GiB is 2**30."
             )

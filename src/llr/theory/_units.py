@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from llr._types import Parameters
-from llr.errors import InvalidInputError, check_shape, did_you_mean, quoted_list
+from llr.errors import InvalidInputError, check_shape, did_you_mean, kind_of, quoted_list
 from llr.models import MLP, TwoLayerStructure, two_layer_structure
 from llr.theory._exact import Floats, Integers, exact_array
 
@@ -77,8 +77,12 @@ def named_values(model: nn.Module, params: Mapping[str, Tensor] | None) -> Param
     """The model's parameters by name, those in ``params`` taken from there.
 
     Raises:
-        InvalidInputError: if a name is unknown or a shape differs.
+        InvalidInputError: if the model is no module, a name is unknown or a shape differs.
     """
+    if not isinstance(model, nn.Module):
+        raise InvalidInputError(
+            f"model must be an nn.Module with its parameters, got {kind_of(model)}."
+        )
     values: Parameters = dict(model.named_parameters())
     for name, value in (params or {}).items():
         if name not in values:
