@@ -25,7 +25,7 @@ sweep: venv      ## run the sweep of config.yaml (CONFIG=..., EXECUTOR=ray, ARGS
 	$(BIN)/llr sweep --config $(CONFIG) $(if $(EXECUTOR),execution.executor=$(EXECUTOR)) $(ARGS)
 
 test: venv       ## run the whole test suite
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 soak: venv       ## minutes of faults: kills, full disks, lost nodes, damaged files; tests/soak/results.json
 	LLR_SOAK=1 $(BIN)/python -m pytest tests/soak

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from sybil import Sybil
-from sybil.integration.pytest import SybilItem
 from sybil.parsers.myst import PythonCodeBlockParser
 
 import llr
@@ -31,14 +30,6 @@ def scratch_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fix
     llr.run_sweep(llr.load_config("config.yaml", short), progress=False)
     yield folder
     os.chdir(before)
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The blocks of one page share their names, so one process runs them all."""
-    for item in items:
-        if isinstance(item, SybilItem):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 pytest_collect_file = Sybil(
