@@ -163,7 +163,7 @@ class TrainingConfig(_Section):
     max_time: NonNegative | None = None
     """Flow time at which to stop; gradient_flow only, default 1e8."""
     rtol: Annotated[float, Number(above=0, below=1)] | None = None
-    """Relative tolerance of a solver step; gradient_flow only, default 1e-3."""
+    """Relative tolerance of a solver step; gradient_flow only, default 1e-4."""
     atol: Positive | None = None
     """Absolute tolerance of a solver step; gradient_flow only, default: from the initial size."""
 
