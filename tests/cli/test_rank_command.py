@@ -118,6 +118,12 @@ def test_a_config_is_checked_at_its_target_and_where_rounding_hides_the_rank_it_
     assert "On 12 rows the guarantee cannot hold there." in result.stdout
 
 
+def test_whole_numbers_in_a_file_are_samples_too(llr, folder: Path):
+    np.save("whole.npy", np.random.default_rng(0).integers(-3, 4, size=(30, 5)))
+    result = llr("check", "config.yaml", "--data", "whole.npy")
+    assert lines_of(result.stdout)["guarantee"] == "holds (clear)"
+
+
 def test_flat_rows_take_the_models_input_shape(llr, folder: Path):
     Path("config.yaml").write_text(
         "data: {input_dim: 4, target: random, target_model: cnn_shared_2d}\n"

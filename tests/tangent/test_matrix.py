@@ -267,6 +267,37 @@ def test_wrong_input_is_told_what_must_hold(model, x, message):
         tangent_matrix(model, x)
 
 
+def test_integers_are_floats_to_a_model_that_takes_only_floats():
+    x = torch.arange(12).reshape(4, 3)
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1))
+    assert torch.equal(tangent_matrix(model, x), tangent_matrix(model, x.double()))
+    params = {"w": torch.ones(3, 1)}
+    numbers = {"params": params, "x": np.arange(12).reshape(4, 3)}
+    assert torch.equal(tangent_matrix(lambda p, x: x @ p["w"], **numbers), x.double())
+
+
+def test_tokens_stay_integers():
+    tokens = torch.arange(12).reshape(4, 3)
+    model = nn.Sequential(nn.Embedding(12, 2), nn.Flatten(), nn.Linear(6, 1))
+    assert TangentOperator(model, tokens).samples.dtype == torch.int64
+    assert tangent_matrix(model, tokens).shape == (4, 31)
+
+
+def test_integers_that_fail_as_floats_too_are_named():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.word, self.number = nn.Embedding(5, 2), nn.Linear(3, 2)
+
+        def forward(self, token, value):
+            return self.word(token) + self.number(value)
+
+    x = {"token": torch.tensor([0, 1]), "value": torch.ones(2, 3, dtype=torch.int64)}
+    with pytest.raises(InvalidInputError, match="x holds int64: convert to float64 what is no tok"):
+        tangent_matrix(Mixed(), x)
+    assert tangent_matrix(Mixed(), {**x, "value": x["value"].double()}).shape == (4, 18)
+
+
 def test_infinite_parameters_are_named():
     model = nn.Linear(3, 2)
     model.bias.data[0] = torch.inf

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from llr.errors import InvalidInputError, UnsupportedModuleError
 from llr.tangent._function import ModelFunction
-from llr.tangent._samples import Samples, leaves, map_samples
+from llr.tangent._samples import Samples, batches, leaves, map_samples
 
-__all__ = ["fresh_inputs", "gaussian_like", "input_shape"]
+__all__ = ["as_the_model_takes", "fresh_inputs", "gaussian_like", "input_shape"]
 
+_FAILURES = (RuntimeError, ValueError, IndexError, TypeError)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _SIDES = (*range(1, 33), 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256)
 
@@ -59,7 +60,28 @@ def _accepts(function: ModelFunction, shape: tuple[int, ...]) -> bool:
             function(function.params, one)
     except UnsupportedModuleError:  # of whatever shape
         raise
-    except (RuntimeError, ValueError, IndexError, TypeError):
+    except _FAILURES:
+        return False
+    return True
+
+
+def as_the_model_takes(function: ModelFunction, x: Samples) -> Samples:
+    """The samples as they are, or with integers as float64 where the model takes only these.
+
+    Tokens stay integers, since an embedding takes no floats; a boolean mask stays one.
+    """
+    if all(leaf.is_floating_point() for leaf in leaves(x)) or _runs(function, x):
+        return x
+    floats = map_samples(lambda v: v if v.dtype == torch.bool else v.to(torch.float64), x)
+    return floats if _runs(function, floats) else x
+
+
+def _runs(function: ModelFunction, x: Samples) -> bool:
+    """Whether the model runs on the first sample."""
+    try:
+        with torch.no_grad():
+            function(function.params, next(batches(x, 1)))
+    except _FAILURES:
         return False
     return True
 

@@ -180,6 +180,13 @@ def _first_sentence(error: Exception) -> str:
     return text.split(". ")[0].rstrip(".")
 
 
+def _hint_for_integers(x: Samples) -> str:
+    """What to do about samples that are no floats, if there are any."""
+    kinds = {str(leaf.dtype).removeprefix("torch.") for leaf in leaves(x)}
+    others = ", ".join(sorted(kinds - {"float64"}))
+    return f". x holds {others}: convert to float64 what is no token or mask." if others else ""
+
+
 def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
     """The derivatives of a function at its parameters, in the way that works for it.
 
@@ -201,7 +208,7 @@ def linearize(function: ModelFunction, x: Samples) -> AbstractLinearization:
         shapes = ", ".join(str(("n", *leaf.shape[1:])).replace("'", "") for leaf in leaves(x))
         raise InvalidInputError(
             f"the model must take samples as they are in x, of shape {shapes}, but fails on one: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}{_hint_for_integers(x)}"
         ) from error
     if not bool(single.isfinite().all()):
         raise InvalidInputError(

@@ -13,6 +13,7 @@ from torch import Tensor
 from llr._types import TangentMatrix
 from llr.errors import InvalidInputError, check_positive_int
 from llr.tangent._function import Model, ModelFunction, as_function
+from llr.tangent._inputs import as_the_model_takes
 from llr.tangent._linearization import AbstractLinearization, linearize
 from llr.tangent._memory import FLOAT64_BYTES, memory_budget, sample_bytes
 from llr.tangent._samples import Samples, as_samples, batches, sample_count
@@ -80,7 +81,8 @@ class TangentOperator:
         if chunk_size is not None:
             check_positive_int("chunk_size", chunk_size)
         self.function = as_function(model, params)
-        self.samples = as_samples(x, self.function.device)
+        given = as_samples(x, self.function.device)
+        self.samples = as_the_model_takes(self.function, given)
         self.linearization: AbstractLinearization = linearize(self.function, self.samples)
         self.n_samples = sample_count(self.samples)
         first = next(batches(self.samples, 1))
