@@ -115,6 +115,13 @@ def test_further_inputs_of_the_callers_stand_for_the_input_space():
     assert "cannot hold" not in result.message
 
 
+def test_further_inputs_may_be_whole_numbers_too():
+    whole = torch.randint(-3, 4, (40, 5), generator=torch.Generator().manual_seed(0))
+    results = [check_llr(llr.PaperTeacherMLP(), x[:9], inputs=x) for x in (whole, whole.double())]
+    assert results[0].summary() == results[1].summary()
+    assert results[0].samples_needed > 0
+
+
 def test_integer_inputs_need_further_inputs():
     model = nn.Sequential(nn.Embedding(5, 2), nn.Flatten(), nn.Linear(4, 1))
     tokens = torch.randint(5, (4, 2), generator=torch.Generator().manual_seed(0))

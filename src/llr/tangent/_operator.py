@@ -185,7 +185,8 @@ class TangentOperator:
     def with_samples(self, samples: Samples) -> TangentOperator:
         """J of the same function on other samples of the same kind."""
         other = copy.copy(self)
-        other.samples, other.n_samples = samples, sample_count(samples)
+        other.samples = as_the_model_takes(self.function, samples)
+        other.n_samples = sample_count(samples)
         return other
 
     def to_scipy(self) -> LinearOperator:
