@@ -80,6 +80,11 @@ class LLRResult:
         """Number of tangent functions that X cannot see."""
         return self.model_rank - self.rank_on_x
 
+    @property
+    def caveat(self) -> str:
+        """What a measured rank cannot tell; empty where the exact rank agrees with it."""
+        return "" if self.formal_rank == self.model_rank else BOUND_FROM_BELOW
+
     def missing_shares(self) -> dict[str, float]:
         """How much of the missing directions lies in each parameter: shares that add up to 1."""
         squares = {name: float(value.square().sum()) for name, value in self.missing.items()}
@@ -131,7 +136,7 @@ class LLRResult:
                     + (f", in {shares}" if shares else "")
                 )
             lines.append(f"further generic samples needed: {self.samples_needed}")
-        return [*lines, *([self.message] if self.message else []), BOUND_FROM_BELOW]
+        return [*lines, *(line for line in (self.message, self.caveat) if line)]
 
     def __repr__(self) -> str:
         return "LLRResult: " + "\n  ".join(self._lines())
@@ -315,9 +320,8 @@ def _doubts(on_x: RankResult, on_more: RankResult, exact: int | None, *, whole: 
         if result.verdict == "ambiguous":
             parts.append(f"{place}: {result.message}")
     if not on_more.saturated:
-        parts.append(
-            f"The model rank is at least {on_more.rank}; more inputs do not fit max_memory."
-        )
+        limit = "do not fit max_memory" if whole else "could raise it"
+        parts.append(f"The model rank is at least {on_more.rank}; more inputs {limit}.")
     if exact is not None and exact != on_more.rank and not on_more.param_error:
         cause = "below the rounding of the tangent matrix" if whole else "not seen on these inputs"
         parts.append(

@@ -137,7 +137,6 @@ def check(
     """
     from llr.cli._point import read_point, read_samples
     from llr.recovery import check_llr
-    from llr.tangent import BOUND_FROM_BELOW
 
     point = read_point(model, state=state, place=place)
     x = read_samples(data, point.model)
@@ -161,7 +160,7 @@ def check(
             rows.append(("unseen", unseen))
         rows.append(("needed", f"{result.samples_needed} further generic samples"))
     _print(*rows)
-    _say(result.message, BOUND_FROM_BELOW)
+    _say(result.message, result.caveat)
 
 
 def _exact(model: nn.Module) -> tuple[int | None, str]:
