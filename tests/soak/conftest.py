@@ -9,7 +9,7 @@ from tests.sweep.faults import long, started  # noqa: F401 - fixtures
 
 from llr.sweep import describe_environment
 
-collect_ignore_glob = [] if os.environ.get("LLR_SOAK") else ["test_*.py"]
+collect_ignore_glob = ["fuzz.py"] if os.environ.get("LLR_SOAK") else ["fuzz.py", "test_*.py"]
 
 RESULTS = Path(__file__).with_name("results.json")
 
