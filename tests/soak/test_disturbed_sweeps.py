@@ -42,7 +42,7 @@ def each_run_once(folder):
         ("in_process", 20),
         ("processes", 20),
         pytest.param(
-            "ray", 5, marks=pytest.mark.skipif(not HAS_RAY, reason="needs Ray"), id="ray-5"
+            "ray", 20, marks=pytest.mark.skipif(not HAS_RAY, reason="needs Ray"), id="ray-20"
         ),
     ],
 )
