@@ -100,11 +100,13 @@ def test_windows_show_every_figure_where_there_is_a_display(sweep_folder, monkey
     import matplotlib.pyplot as plt
 
     shown = []
-    canvas = plt.figure().canvas
-    plt.close()
+    plt.close("all")  # what other tests left open
+    mine = plt.figure("mine")
+    canvas = mine.canvas
     monkeypatch.setattr(type(canvas), "required_interactive_framework", "none at all")
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(plt, "show", lambda: shown.extend(plt.get_figlabels()))
     draw_all(sweep_folder, show=True)
-    assert shown == ["test_error", "heat_map", "loss_curves"]
-    assert plt.get_fignums() == []
+    assert shown == ["mine", "test_error", "heat_map", "loss_curves"]
+    assert plt.get_figlabels() == ["mine"]
+    plt.close(mine)

@@ -82,8 +82,9 @@ def _open_windows(plots: dict[str, Callable[..., Figure]]) -> None:
     import matplotlib.pyplot as plt
 
     for name, plot in plots.items():
-        plot(figure=plt.figure(name))
+        plot(figure=plt.figure(name, clear=True))
     canvas = plt.gcf().canvas
     if getattr(canvas, "required_interactive_framework", None):
         plt.show()
-    plt.close("all")
+    for name in plots:
+        plt.close(name)
