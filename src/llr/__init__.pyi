@@ -20,13 +20,13 @@ from .models import (
 )
 from .recovery import check_llr
 from .sweep import load_config, load_results, run_sweep
+from .tables import rank_table
 from .tangent import TangentOperator, model_rank, rank_curve, tangent_matrix
 from .theory import (
     embed,
     formal_rank,
     intrinsic_form,
     optimistic_sample_size,
-    rank_table,
 )
 from .training import Adam, GradientDescent, GradientFlow, train, train_batch
 

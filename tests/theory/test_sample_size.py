@@ -32,7 +32,7 @@ from llr.models import (
     two_layer_structure,
 )
 from llr.theory import SampleSize, formal_rank, intrinsic_form, optimistic_sample_size
-from llr.theory._cover import least_covers
+from llr.theory.sizes._set_cover import least_covers
 
 
 def inputs(model: nn.Module, n: int = 6) -> Tensor:

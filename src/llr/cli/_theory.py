@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from llr.sweep import Config
-    from llr.theory import Measure, RankRow
+    from llr.tables import RankRow
 
 __all__ = ["theory"]
 
@@ -75,10 +75,8 @@ def theory(
     two-layer tanh target also the three architectures in all four bias settings at the papers'
     scales. SECTION.KEY=VALUE overrides a key, for example data.target=three_bumps.
     """
-    from llr.theory import rank_table
+    from llr.tables import rank_table
 
-    doubtful: list[str] = []
-    measure = _measure(measure_limit, doubtful) if measure_limit > 0 else None
     if table is not None:
         result = rank_table(
             (1, 2, 3)[int(table) - 1],
@@ -86,41 +84,23 @@ def theory(
             widths=widths,
             kernels=kernels,
             kernel_size=kernel_size,
-            measure=measure,
+            measure=measure_limit,
         )
         _print_rows(result.title, result.rows)
     else:
         from llr.sweep import load_config
 
         config = load_config(path, overrides)
-        target = _print_config(config, measure)
+        target = _print_config(config, measure_limit)
         if _is_two_layer(target):
-            _print_settings(config, target, measure)
-    for message in doubtful:
-        click.echo(message, err=True)
+            _print_settings(config, target, measure_limit)
 
 
-def _measure(limit: int, doubtful: list[str]) -> Measure:
-    """Measures small models; doubts about the integer are collected."""
-    from llr.tangent import model_rank
-
-    def measure(model: nn.Module) -> int | None:
-        count = sum(parameter.numel() for parameter in model.parameters())
-        if count > limit:
-            return None
-        result = model_rank(model)
-        if result.verdict != "clear":
-            doubtful.append(f"measured rank {result.rank} of {model}: {result.message}")
-        return result.rank
-
-    return measure
-
-
-def _print_config(config: Config, measure: Measure | None) -> nn.Module:
+def _print_config(config: Config, measure_limit: int) -> nn.Module:
     """The config's architectures and scales; returns the target."""
     from llr.errors import LLRError
     from llr.sweep import grid, single_run
-    from llr.theory import RankRow, rank_row
+    from llr.tables import RankRow, rank_row
 
     specs = grid(config) if config.sweep.enabled else [single_run(config)]
     by_model = {(spec.model, spec.scale, spec.width): spec for spec in specs}
@@ -129,7 +109,7 @@ def _print_config(config: Config, measure: Measure | None) -> nn.Module:
     for (name, scale, width), spec in by_model.items():
         label = name if scale is None else f"{name} {scale}x"
         try:
-            row = rank_row(label, spec.build_model(), target, measure=measure)
+            row = rank_row(label, spec.build_model(), target, measure=measure_limit)
         except LLRError as error:
             row = RankRow(
                 label,
@@ -158,22 +138,22 @@ def _is_two_layer(target: nn.Module) -> bool:
     return structure is not None and len(structure.input_shape) == 1
 
 
-def _print_settings(config: Config, target: nn.Module, measure: Measure | None) -> None:
+def _print_settings(config: Config, target: nn.Module, measure_limit: int) -> None:
     """The three architectures in the four bias settings at the papers' scales."""
-    from llr.theory import BIAS_SETTINGS, architecture_table
+    from llr.tables import BIAS_SETTINGS, architecture_table
 
     d, s = config.data.input_dim, min(config.model.kernel_size, config.data.input_dim)
-    if measure is not None:
+    if measure_limit:
         click.echo("Measuring the ranks of 60 models, the largest last ...", err=True)
     table = architecture_table(
-        target, input_dim=d, kernel_size=s, scales=PAPER_SCALES, measure=measure
+        target, input_dim=d, kernel_size=s, scales=PAPER_SCALES, measure=measure_limit
     )
     header = ["model", "no bias", "hidden bias", "output bias", "both"]
     body = []
     for start in range(0, len(table.rows), len(BIAS_SETTINGS)):
         rows = table.rows[start : start + len(BIAS_SETTINGS)]
         body.append([rows[0].architecture, *(_three_numbers(row) for row in rows)])
-    known = "formula = formal rank = measured rank" if measure else "formula = formal rank"
+    known = "formula = formal rank = measured rank" if measure_limit else "formula = formal rank"
     _print_table(f"The same target in every bias setting: {known}", header, body)
     agree = table.summary()["agree"]
     click.echo(f"All numbers known are equal in {agree} of {len(table.rows)} models.")

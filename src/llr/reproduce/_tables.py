@@ -15,11 +15,9 @@ from llr.reproduce._beside import draw_beside
 from llr.reproduce._outcome import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.seeds import generator
-from llr.tangent import model_rank
+from llr.tables import RankRow, rank_row
 from llr.theory import (
-    RankRow,
     fully_connected_size,
-    rank_row,
     shared_convolution_size,
     unshared_convolution_size,
 )
@@ -118,7 +116,7 @@ def _drawn(model: nn.Module) -> nn.Module:
 
 def _row(label: str, model: nn.Module, target: nn.Module | int) -> RankRow:
     """One line of a table, its rank measured at the parameters that the theory names."""
-    return rank_row(label, model, target, measure=lambda network: model_rank(network).rank)
+    return rank_row(label, model, target, measure=True)
 
 
 def _dashed(sizes: Sequence[int]) -> str:

@@ -1,4 +1,15 @@
-"""Exact integers from the theory: ranks, optimistic sample sizes, embeddings. No samples."""
+"""Exact integers from the theory: ranks, optimistic sample sizes, embeddings.
+
+Ranks and sizes come from linear algebra on the parameters, not from samples. The one exception:
+the lower bound of a sample size that is only bounded evaluates the target at a few random inputs,
+to see whether it is constant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
 
 from llr.theory._closed_forms import (
     ClosedForm,
@@ -9,7 +20,10 @@ from llr.theory._closed_forms import (
     shared_convolution_size,
     unshared_convolution_size,
 )
-from llr.theory._closed_forms_linear import (
+from llr.theory._embed import EmbeddingMethod, embed
+from llr.theory._formal_rank import formal_rank
+from llr.theory._intrinsic_form import IntrinsicForm, UnitFate, intrinsic_form
+from llr.theory.linear import (
     diagonal_network_size,
     linear_network_size,
     linear_size,
@@ -18,33 +32,15 @@ from llr.theory._closed_forms_linear import (
     toy_linear_size,
     toy_nonlinear_size,
 )
-from llr.theory._embed import EmbeddingMethod, embed
-from llr.theory._formal_rank import formal_rank
-from llr.theory._intrinsic import IntrinsicForm, UnitFate, intrinsic_form
-from llr.theory._optimistic import optimistic_sample_size
-from llr.theory._sample_size import Published, SampleSize
-from llr.theory._tables import (
-    BIAS_SETTINGS,
-    Measure,
-    RankRow,
-    RankTable,
-    architecture_table,
-    rank_row,
-    rank_table,
-)
+from llr.theory.sizes import Published, SampleSize, optimistic_sample_size
 
 __all__ = [
-    "BIAS_SETTINGS",
     "ClosedForm",
     "EmbeddingMethod",
     "IntrinsicForm",
-    "Measure",
     "Published",
-    "RankRow",
-    "RankTable",
     "SampleSize",
     "UnitFate",
-    "architecture_table",
     "deep_network_bound",
     "diagonal_network_size",
     "embed",
@@ -57,11 +53,29 @@ __all__ = [
     "matrix_factorization_rank",
     "matrix_factorization_size",
     "optimistic_sample_size",
-    "rank_row",
-    "rank_table",
     "relu_network_bound",
     "shared_convolution_size",
     "toy_linear_size",
     "toy_nonlinear_size",
     "unshared_convolution_size",
 ]
+
+_MOVED_TO_TABLES = (
+    "BIAS_SETTINGS",
+    "Measure",
+    "RankRow",
+    "RankTable",
+    "architecture_table",
+    "rank_row",
+    "rank_table",
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Names that have moved, with a warning."""
+    if name not in _MOVED_TO_TABLES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"llr.theory.{name} has moved to llr.tables.{name}.", DeprecationWarning, stacklevel=2
+    )
+    return getattr(importlib.import_module("llr.tables"), name)

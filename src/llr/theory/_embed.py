@@ -24,7 +24,8 @@ from llr._types import Parameters
 from llr.errors import InvalidInputError, UnsupportedModuleError, check_choice
 from llr.models import TwoLayerStructure, TwoLayerWeights, two_layer_structure
 from llr.seeds import generator as named_generator
-from llr.theory._layers import ODD, VALUE_AT_ZERO, FullyConnected, read_fully_connected
+from llr.theory.activations import ODD, VALUE_AT_ZERO
+from llr.theory.deep import FullyConnected, read_fully_connected
 
 __all__ = ["EmbeddingMethod", "embed", "embed_layers"]
 

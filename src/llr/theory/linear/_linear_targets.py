@@ -18,9 +18,9 @@ from llr.models import (
     ToyLinear,
     ToyNonlinear,
 )
-from llr.theory._exact import exact_array
-from llr.theory._formal_rank import linear_layers
-from llr.theory._units import named_values
+from llr.theory._named_parameters import named_values
+from llr.theory.arithmetic import exact_array
+from llr.theory.linear._linear_rank import linear_layers
 
 __all__ = [
     "AffineMap",

@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from llr.theory._exact import Integers
-from llr.theory._units import CONSTANT, TwoLayerNetwork, group_units
+from llr.theory.arithmetic import Integers
+from llr.theory.two_layer._hidden_units import TwoLayerNetwork
+from llr.theory.two_layer._unit_groups import CONSTANT, group_units
 
 __all__ = ["Neuron", "NeuronKey", "TwoLayerFunction", "merge_units", "reduced_function"]
 

@@ -16,12 +16,16 @@ from llr.models import (
     ToyNonlinear,
     two_layer_structure,
 )
-from llr.theory._deep_size import deep_network_size
-from llr.theory._formal_rank import linear_layers
-from llr.theory._layers import read_fully_connected
-from llr.theory._linear_size import factorization_size, linear_model_size, vector_model_size
-from llr.theory._sample_size import SampleSize
-from llr.theory._two_layer_size import two_layer_size
+from llr.theory.deep import read_fully_connected
+from llr.theory.linear import linear_layers
+from llr.theory.sizes._deep_sample_size import deep_network_size
+from llr.theory.sizes._linear_sample_size import (
+    factorization_size,
+    linear_model_size,
+    vector_model_size,
+)
+from llr.theory.sizes._sample_size import SampleSize
+from llr.theory.sizes._two_layer_sample_size import two_layer_size
 
 __all__ = ["optimistic_sample_size"]
 

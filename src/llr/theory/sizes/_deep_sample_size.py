@@ -15,8 +15,9 @@ from llr.errors import InvalidInputError, check_positive_int, check_shape
 from llr.seeds import generator
 from llr.theory._closed_forms import deep_network_bound, relu_network_bound
 from llr.theory._embed import embed_layers
-from llr.theory._layers import VALUE_AT_ZERO, FullyConnected, read_fully_connected
-from llr.theory._sample_size import Published, SampleSize
+from llr.theory.activations import VALUE_AT_ZERO
+from llr.theory.deep import FullyConnected, read_fully_connected
+from llr.theory.sizes._sample_size import Published, SampleSize
 
 __all__ = ["deep_network_size"]
 

@@ -28,8 +28,8 @@ from scipy.sparse import csgraph
 
 from llr.errors import NotExpressibleError
 from llr.models import TwoLayerStructure, TwoLayerWeights
-from llr.theory._cover import Cover, least_covers
-from llr.theory._function import Neuron, NeuronKey, TwoLayerFunction
+from llr.theory.sizes._set_cover import Cover, least_covers
+from llr.theory.two_layer import Neuron, NeuronKey, TwoLayerFunction
 
 __all__ = ["Representation", "represent"]
 

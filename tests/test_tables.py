@@ -10,9 +10,11 @@ from tests.cases import PAPER_RANKS, SCALES, set_weights
 from tests.reference.high_precision_rank import high_precision_rank
 from torch import nn
 
+import llr.tables
+import llr.theory
 from llr.errors import InvalidInputError
 from llr.models import PaperTeacherMLP, TwoLayerTanhMLP
-from llr.theory import RankTable, architecture_table, rank_table
+from llr.tables import RankTable, architecture_table, rank_row, rank_table
 
 
 def test_table_3_has_the_papers_numbers_in_every_column() -> None:
@@ -54,6 +56,38 @@ def test_table_1_has_a_row_for_every_depth() -> None:
     assert [row.measured_rank for row in table.rows] == [7, 7, 7]
     assert len(seen) == 3
     assert not table.rows[0].agrees
+
+
+def test_true_measures_by_model_rank_and_an_integer_limits_the_parameters() -> None:
+    table = rank_table(2, input_dim=2, widths=[2], measure=True)
+    assert [row.measured_rank for row in table.rows] == [0, 3, 6]
+    assert [
+        row.measured_rank for row in rank_table(2, input_dim=2, widths=[2], measure=5).rows
+    ] == [
+        None,
+        None,
+        None,
+    ]
+
+
+def test_a_doubtful_measured_rank_is_noted() -> None:
+    model = TwoLayerTanhMLP(2, width=2, hidden_bias=False)
+    target = set_weights(
+        TwoLayerTanhMLP(2, width=2, hidden_bias=False), [[1.0, 2.0], [1.0 + 1e-9, 2.0]], [1, 1]
+    )
+    row = rank_row("nearly equal units", model, target, measure=True)
+    assert row.formal_rank == 6
+    assert row.measured_rank is not None
+    assert row.measured_rank < 6
+    assert "measured rank" in row.note
+
+
+def test_the_tables_old_paths_warn_and_work() -> None:
+    for name in ("BIAS_SETTINGS", "RankRow", "RankTable", "rank_row", "rank_table", "Measure"):
+        with pytest.warns(DeprecationWarning, match=rf"moved to llr\.tables\.{name}"):
+            assert getattr(llr.theory, name) is getattr(llr.tables, name)
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = llr.theory.nonsense
 
 
 def test_the_architectures_table_has_the_twelve_numbers_at_every_scale() -> None:

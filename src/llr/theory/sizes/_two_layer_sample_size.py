@@ -18,10 +18,9 @@ from llr.theory._closed_forms import (
     shared_convolution_size,
     unshared_convolution_size,
 )
-from llr.theory._function import TwoLayerFunction, reduced_function
-from llr.theory._representation import Representation, represent
-from llr.theory._sample_size import Published, SampleSize
-from llr.theory._units import read_structure, read_two_layer
+from llr.theory.sizes._representation import Representation, represent
+from llr.theory.sizes._sample_size import Published, SampleSize
+from llr.theory.two_layer import TwoLayerFunction, read_structure, read_two_layer, reduced_function
 
 __all__ = ["printed_size", "two_layer_size"]
 

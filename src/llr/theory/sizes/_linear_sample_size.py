@@ -18,24 +18,22 @@ from llr.models import (
     ToyNonlinear,
 )
 from llr.theory._closed_forms import ClosedForm
-from llr.theory._closed_forms_linear import (
-    diagonal_network_size,
-    linear_network_size,
-    linear_size,
-    matrix_factorization_size,
-    toy_linear_size,
-    toy_nonlinear_size,
-)
-from llr.theory._linear_targets import (
+from llr.theory._named_parameters import named_values
+from llr.theory.linear import (
     AffineMap,
     LinearTarget,
     VectorModel,
     affine_target,
     coefficient_target,
+    diagonal_network_size,
+    linear_network_size,
+    linear_size,
+    matrix_factorization_size,
     matrix_target,
+    toy_linear_size,
+    toy_nonlinear_size,
 )
-from llr.theory._sample_size import Published, SampleSize
-from llr.theory._units import named_values
+from llr.theory.sizes._sample_size import Published, SampleSize
 
 __all__ = ["factorization_size", "linear_model_size", "vector_model_size"]
 

@@ -8,22 +8,7 @@ from torch import nn
 
 from llr.models import MLP, two_layer_structure
 
-__all__ = ["ODD", "VALUE_AT_ZERO", "FullyConnected", "read_fully_connected"]
-
-VALUE_AT_ZERO = {
-    "tanh": 0.0,
-    "sigmoid": 0.5,
-    "relu": 0.0,
-    "gelu": 0.0,
-    "softplus": 0.6931471805599453,
-    "erf": 0.0,
-    "sin": 0.0,
-    "identity": 0.0,
-}
-"""Activations by name, with their value at zero."""
-
-ODD = frozenset({"tanh", "erf", "sin", "identity"})
-"""Activations with sigma(-z) = -sigma(z)."""
+__all__ = ["FullyConnected", "read_fully_connected"]
 
 _MODULES: dict[type[nn.Module], str] = {
     nn.Tanh: "tanh",

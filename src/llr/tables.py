@@ -1,4 +1,7 @@
-"""The papers' tables for any sizes: formula, formal rank and measured rank side by side."""
+"""The papers' tables for any sizes: formula, formal rank and measured rank side by side.
+
+This is the one place where ``theory``, which derives ranks, meets ``tangent``, which measures them.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,8 @@ from llr.models import (
     scaled_width,
 )
 from llr.seeds import generator
-from llr.theory._closed_forms import deep_network_bound
-from llr.theory._formal_rank import formal_rank
-from llr.theory._optimistic import optimistic_sample_size
+from llr.tangent import model_rank
+from llr.theory import deep_network_bound, formal_rank, optimistic_sample_size
 
 __all__ = [
     "BIAS_SETTINGS",
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 Measure: TypeAlias = Callable[[nn.Module], int | None]
-"""Measures the model rank of a module at its present parameters; None where that is too costly."""
+"""A way of your own to measure the model rank of a module; None for modules that it leaves out."""
 
 BIAS_SETTINGS: tuple[tuple[bool, bool], ...] = (
     (False, False),
@@ -163,7 +165,7 @@ def rank_table(
     n_axes: Literal[1, 2] = 2,
     hidden_bias: bool = False,
     output_bias: bool = False,
-    measure: Measure | None = None,
+    measure: bool | int | Measure | None = None,
 ) -> RankTable:
     """The papers' Tables 1 to 3 for given sizes.
 
@@ -179,8 +181,9 @@ def rank_table(
         n_axes: 1 or 2, for table 3 (the papers: 2).
         hidden_bias: whether hidden units have biases (the papers' tables: no).
         output_bias: whether the output has a bias (the papers' tables: no).
-        measure: measures the rank of a module, such as
-            ``lambda model: llr.model_rank(model).rank``; None leaves that column out.
+        measure: True measures ranks by :func:`llr.model_rank`, an integer those of models with at
+            most so many parameters; a function of a module measures them in its own way; False
+            or None leaves that column out.
 
     Returns:
         The table; its formal ranks are those at parameters that attain the optimistic size.
@@ -244,7 +247,7 @@ def architecture_table(
     models: Sequence[ModelName] = ("cnn_shared", "cnn_noshare", "mlp"),
     scales: Sequence[int] = (1,),
     biases: Sequence[tuple[bool, bool]] = BIAS_SETTINGS,
-    measure: Measure | None = None,
+    measure: bool | int | Measure | None = None,
 ) -> RankTable:
     """Optimistic sample sizes of one target over architectures, scales and bias settings.
 
@@ -295,7 +298,7 @@ def rank_row(
     model: nn.Module,
     target: nn.Module | Mapping[str, Tensor] | int,
     *,
-    measure: Measure | None = None,
+    measure: bool | int | Measure | None = None,
 ) -> RankRow:
     """The row of one model and target, its ranks at parameters that attain the optimistic size.
 
@@ -335,6 +338,7 @@ def rank_row(
     except UnsupportedModuleError:  # deep: only bounds are known
         exact = None
     published = size.published
+    measured, doubt = _measured(_at(model, size.witness), measure)
     return RankRow(
         **known,
         formula=published.formula if published else "",
@@ -342,9 +346,21 @@ def rank_row(
         formula_value=published.value if published else None,
         sample_size=size.value,
         formal_rank=exact,
-        measured_rank=None if measure is None else measure(_at(model, size.witness)),
-        note=published.note if published else "",
+        measured_rank=measured,
+        note="; ".join(filter(None, [published.note if published else "", doubt])),
     )
+
+
+def _measured(model: nn.Module, measure: bool | int | Measure | None) -> tuple[int | None, str]:
+    """The measured rank of a module, None where it is not measured, and a doubt about it."""
+    if callable(measure):
+        return measure(model), ""
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    if not measure or (measure is not True and n_parameters > measure):
+        return None, ""
+    result = model_rank(model)
+    doubt = "" if result.verdict == "clear" else f"measured rank {result.rank}: {result.message}"
+    return result.rank, doubt
 
 
 def _at(model: nn.Module, params: Parameters) -> nn.Module:
@@ -355,7 +371,11 @@ def _at(model: nn.Module, params: Parameters) -> nn.Module:
 
 
 def _depth_row(
-    d: int, widths: Sequence[int], hidden_bias: bool, output_bias: bool, measure: Measure | None
+    d: int,
+    widths: Sequence[int],
+    hidden_bias: bool,
+    output_bias: bool,
+    measure: bool | int | Measure | None,
 ) -> RankRow:
     """A row of Table 1: a generic target of the given widths in its own network."""
     biases = {"hidden_bias": hidden_bias, "output_bias": output_bias}
@@ -369,6 +389,8 @@ def _depth_row(
     initialize(model, std=1.0, generator=generator(0, "target"))
     bound = deep_network_bound(d, widths=widths, **biases)
     exact = formal_rank(model) if len(widths) == 1 else None
+    measured, doubt = _measured(model, measure)
+    open_value = "" if exact is not None else "the formula is an upper bound of the sample size"
     return RankRow(
         architecture=f"mlp {'-'.join(str(size) for size in (d, *widths, 1))}",
         width=max(widths),
@@ -379,8 +401,8 @@ def _depth_row(
         formula_value=bound.value,
         sample_size=exact,
         formal_rank=exact,
-        measured_rank=measure(model) if measure else None,
-        note="" if exact is not None else "the formula is an upper bound of the sample size",
+        measured_rank=measured,
+        note="; ".join(filter(None, [open_value, doubt])),
     )
 
 

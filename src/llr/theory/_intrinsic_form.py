@@ -14,9 +14,16 @@ from torch import Tensor, nn
 
 from llr.errors import UnsupportedModuleError, check_number
 from llr.models import TwoLayerTanhMLP
-from llr.theory._exact import Integers
-from llr.theory._function import TwoLayerFunction, merge_units
-from llr.theory._units import CONSTANT, HiddenUnits, TwoLayerNetwork, group_units, read_two_layer
+from llr.theory.arithmetic import Integers
+from llr.theory.two_layer import (
+    CONSTANT,
+    HiddenUnits,
+    TwoLayerFunction,
+    TwoLayerNetwork,
+    group_units,
+    merge_units,
+    read_two_layer,
+)
 
 __all__ = ["IntrinsicForm", "UnitFate", "intrinsic_form", "network_of"]
 

@@ -1,4 +1,4 @@
-"""Hidden units of two-layer tanh networks, grouped by the function they compute."""
+"""Hidden units of two-layer tanh networks, read off their modules."""
 
 from __future__ import annotations
 
@@ -9,22 +9,16 @@ import numpy as np
 from torch import Tensor, nn
 
 from llr._types import Parameters
-from llr.errors import InvalidInputError, check_shape, did_you_mean, kind_of, quoted_list
 from llr.models import MLP, TwoLayerStructure, two_layer_structure
-from llr.theory._exact import Floats, Integers, exact_array
+from llr.theory._named_parameters import named_values
+from llr.theory.arithmetic import Floats, Integers, exact_array
 
 __all__ = [
-    "CONSTANT",
     "HiddenUnits",
     "TwoLayerNetwork",
-    "group_units",
-    "named_values",
     "read_structure",
     "read_two_layer",
 ]
-
-CONSTANT = -1
-"""Group number of the units with zero input weights."""
 
 
 @dataclass(frozen=True)
@@ -71,28 +65,6 @@ class TwoLayerNetwork:
     hidden_bias: bool
     output_bias: Floats | None
     trainable: frozenset[str]
-
-
-def named_values(model: nn.Module, params: Mapping[str, Tensor] | None) -> Parameters:
-    """The model's parameters by name, those in ``params`` taken from there.
-
-    Raises:
-        InvalidInputError: if the model is no module, a name is unknown or a shape differs.
-    """
-    if not isinstance(model, nn.Module):
-        raise InvalidInputError(
-            f"model must be an nn.Module with its parameters, got {kind_of(model)}."
-        )
-    values: Parameters = dict(model.named_parameters())
-    for name, value in (params or {}).items():
-        if name not in values:
-            raise InvalidInputError(
-                f"params may hold the model's parameters {quoted_list(values)}, got {name!r}."
-                f"{did_you_mean(name, values)}"
-            )
-        check_shape(f"params[{name!r}]", value.shape, values[name].shape)
-        values[name] = value
-    return values
 
 
 def read_two_layer(
@@ -195,35 +167,3 @@ def _read_layers(
         output_bias=exact.get("output_bias"),
         trainable=_trainable(model, names),
     )
-
-
-def group_units(units: HiddenUnits) -> tuple[Integers, Integers]:
-    """Group units whose (w, b) are equal up to a common sign, w padded to the whole input.
-
-    Args:
-        units: N hidden units.
-
-    Returns:
-        The group (N,) of each unit, numbered in order of appearance, ``CONSTANT`` where w = 0;
-        and the sign (N,) that makes the unit's first nonzero weight positive.
-    """
-    n, s = units.weights.shape
-    nonzero = units.weights != 0
-    front = np.argsort(~nonzero, axis=1, kind="stable")  # nonzero weights first, in order
-    weights = np.take_along_axis(units.weights, front, axis=1)
-    coordinates = np.where(
-        np.take_along_axis(nonzero, front, axis=1),
-        np.take_along_axis(units.coordinates, front, axis=1),
-        -1,
-    )
-    sign = np.where(weights[:, 0] < 0, -1, 1)
-    key = np.empty((n, 2 * s + 1), dtype=np.int64)
-    key[:, :s] = coordinates
-    # Adding 0.0 turns -0.0 into 0.0, so that equal numbers have equal bits.
-    key[:, s : 2 * s] = (weights * sign[:, None] + 0.0).view(np.int64)
-    key[:, 2 * s] = (units.bias * sign + 0.0).view(np.int64)
-    numbers: dict[bytes, int] = {}
-    group = np.full(n, CONSTANT, dtype=np.int64)
-    for unit in np.flatnonzero(nonzero.any(axis=1)):
-        group[unit] = numbers.setdefault(key[unit].tobytes(), len(numbers))
-    return group, sign

@@ -1,0 +1,98 @@
+"""Model ranks of models that are polynomial in x: their tangent spaces are read off directly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+from torch import Tensor, nn
+
+from llr.models import (
+    MLP,
+    DiagonalNetwork,
+    DifferenceOfSquares,
+    MatrixFactorization,
+    ToyLinear,
+    ToyNonlinear,
+)
+from llr.theory._named_parameters import named_values
+from llr.theory.arithmetic import Residues, exact_array, matrix_rank, multiply, residues
+
+__all__ = ["factorization_rank", "linear_layers", "linear_network_rank", "vector_model_rank"]
+
+
+def linear_layers(model: nn.Module) -> list[str] | None:
+    """Prefixes of the layers of a linear network, first to last, or None for other modules."""
+    if type(model) is nn.Linear:
+        return [""]
+    if type(model) is MLP and (model.activation == "identity" or not model.widths):
+        return [f"layers.{l}." for l in range(len(model.layers))]
+    if type(model) is nn.Sequential and len(model) and all(type(m) is nn.Linear for m in model):
+        return [f"{l}." for l in range(len(model))]
+    return None
+
+
+def linear_network_rank(
+    model: nn.Module, params: Mapping[str, Tensor] | None, layers: list[str]
+) -> int:
+    """Tangent space of W_L (... (W_1 x + b_1) ...) + b_L: sum over l of U_l (x) V_l.
+
+    U_l is the image of W_L ... W_(l+1); V_l spans the coordinates of layer l's input, and 1 where
+    b_l is trainable. The U_l grow with l, so the dimension is
+    sum_l (dim U_l - dim U_(l-1)) dim(V_l + ... + V_L).
+    """
+    values = named_values(model, params)
+    trainable = {name for name, value in model.named_parameters() if value.requires_grad}
+    exact = {name: residues(exact_array(name, value)) for name, value in values.items()}
+    weights = [exact[f"{layer}weight"] for layer in layers]
+    d = weights[0].shape[1]
+    # Layer inputs as affine functions of x: one row for each coordinate, columns (x, 1).
+    inputs = [np.eye(d, d + 1, dtype=np.uint64)]
+    for layer, weight in zip(layers, weights, strict=True):
+        image = multiply(weight, inputs[-1])
+        if f"{layer}bias" in exact:
+            bias = exact[f"{layer}bias"]
+            image[:, d] = multiply(
+                np.stack([image[:, d], bias], axis=1), np.ones((2, 1), dtype=np.uint64)
+            )[:, 0]
+        inputs.append(image)
+    constant = np.zeros((1, d + 1), dtype=np.uint64)
+    constant[0, d] = 1
+    image: Residues = np.eye(weights[-1].shape[0], dtype=np.uint64)
+    seen = np.zeros((0, d + 1), dtype=np.uint64)
+    steps: list[tuple[int, int]] = []  # (dim U_l, dim(V_l + ... + V_L)), last layer first
+    for l in reversed(range(len(layers))):
+        if f"{layers[l]}weight" in trainable:
+            seen = np.concatenate([seen, inputs[l]])
+        if f"{layers[l]}bias" in trainable:
+            seen = np.concatenate([seen, constant])
+        steps.append((matrix_rank(image), matrix_rank(seen)))
+        image = multiply(image, weights[l])
+    steps.append((0, 0))
+    return sum((u - below) * v for (u, v), (below, _) in pairwise(steps))
+
+
+def factorization_rank(model: MatrixFactorization, params: Mapping[str, Tensor] | None) -> int:
+    """d1 rank(B) + d2 rank(A) - rank(A) rank(B), less what is frozen."""
+    values = named_values(model, params)
+    left = matrix_rank(residues(exact_array("left", values["left"])))
+    right = matrix_rank(residues(exact_array("right", values["right"])))
+    from_left = model.n_rows * right if model.left.requires_grad else 0
+    from_right = model.n_columns * left if model.right.requires_grad else 0
+    return from_left + from_right - (left * right if from_left and from_right else 0)
+
+
+def vector_model_rank(
+    model: DiagonalNetwork | DifferenceOfSquares | ToyLinear | ToyNonlinear,
+    params: Mapping[str, Tensor] | None,
+) -> int:
+    """Number of the functions 1, x_j with a nonzero coefficient in some derivative."""
+    theta = exact_array("theta", named_values(model, params)["theta"])
+    if not model.theta.requires_grad:
+        return 0
+    if isinstance(model, DiagonalNetwork):
+        return int(((theta == 0).sum(axis=0) <= 1).sum())
+    if isinstance(model, DifferenceOfSquares):
+        return int((theta != 0).any(axis=0).sum())
+    return 3 if isinstance(model, ToyLinear) else 2 + bool(theta[2] or theta[3])

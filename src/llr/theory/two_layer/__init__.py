@@ -1,0 +1,37 @@
+"""Two-layer networks: hidden units, their groups, coefficients and reduced functions."""
+
+from llr.theory.two_layer._coefficient_matrix import (
+    coefficient_matrix,
+)
+from llr.theory.two_layer._hidden_units import (
+    HiddenUnits,
+    TwoLayerNetwork,
+    read_structure,
+    read_two_layer,
+)
+from llr.theory.two_layer._reduced_function import (
+    Neuron,
+    NeuronKey,
+    TwoLayerFunction,
+    merge_units,
+    reduced_function,
+)
+from llr.theory.two_layer._unit_groups import (
+    CONSTANT,
+    group_units,
+)
+
+__all__ = [
+    "CONSTANT",
+    "HiddenUnits",
+    "Neuron",
+    "NeuronKey",
+    "TwoLayerFunction",
+    "TwoLayerNetwork",
+    "coefficient_matrix",
+    "group_units",
+    "merge_units",
+    "read_structure",
+    "read_two_layer",
+    "reduced_function",
+]
