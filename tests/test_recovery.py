@@ -13,7 +13,7 @@ from llr.errors import InvalidInputError
 from llr.models import encode_entries, initialize
 from llr.recovery import check_llr
 from llr.seeds import generator
-from llr.tangent import BOUND_FROM_BELOW, tangent_matrix
+from llr.tangent import LOWER_BOUND_NOTE, tangent_matrix
 
 
 def normal(n: int, *shape: int, seed: int = 0) -> torch.Tensor:
@@ -158,7 +158,7 @@ def test_at_the_papers_initialisation_the_exact_rank_is_told_beside_the_measured
     assert result.samples_needed == 11
     assert "does not hold (ambiguous): rank on x 6 = model rank 6 (exact: 21)" in repr(result)
     assert "misses" not in repr(result)
-    assert BOUND_FROM_BELOW in repr(result)
+    assert LOWER_BOUND_NOTE in repr(result)
     enough_rows = check_llr(model, normal(30, 5))
     assert "exact model rank" in enough_rows.message
     assert "cannot hold" not in enough_rows.message
@@ -196,9 +196,9 @@ def test_the_result_is_one_row_json_and_readable():
     text = repr(few)
     assert "does not hold (clear): rank on x 15 < model rank 18 (exact: 18)" in text
     assert "further generic samples needed: 3" in text
-    assert BOUND_FROM_BELOW not in text  # the exact rank says the same
+    assert LOWER_BOUND_NOTE not in text  # the exact rank says the same
     unknown = nn.Sequential(nn.Linear(2, 3), nn.Softplus(), nn.Linear(3, 1))
-    assert BOUND_FROM_BELOW in repr(check_llr(unknown, normal(15, 2)))
+    assert LOWER_BOUND_NOTE in repr(check_llr(unknown, normal(15, 2)))
     assert "<br>" in few._repr_html_()
     enough = check_llr(llr.PaperTeacherMLP(), normal(19, 5))
     assert "holds (clear): rank on x 18 = model rank 18" in repr(enough)

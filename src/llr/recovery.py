@@ -6,7 +6,7 @@ import html
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -16,28 +16,30 @@ from llr.errors import InvalidInputError
 from llr.models import two_layer_structure
 from llr.seeds import generator
 from llr.tangent import (
-    BOUND_FROM_BELOW,
     FLOAT64_BYTES,
+    LOWER_BOUND_NOTE,
+    GrownRank,
     Method,
     Model,
     RankOptions,
     RankResult,
-    Samples,
-    Spectrum,
     TangentOperator,
     Verdict,
     as_samples,
     concatenate,
+    find_spectrum,
+    first_count,
     fresh_inputs,
     leading_ranks,
-    sample_count,
+    measure_rank,
+    rank_on_growing_samples,
+    read_rank,
     unseen_directions,
 )
 from llr.theory import formal_rank
 
 __all__ = ["LLRResult", "check_llr"]
 
-FIRST_ROWS = 64  # further rows to begin with, where the inputs are ours
 MAX_FORMAL_PARAMETERS = 20_000  # above, exact arithmetic takes longer than the test itself
 
 
@@ -83,7 +85,7 @@ class LLRResult:
     @property
     def caveat(self) -> str:
         """What a measured rank cannot tell; empty where the exact rank agrees with it."""
-        return "" if self.formal_rank == self.model_rank else BOUND_FROM_BELOW
+        return "" if self.formal_rank == self.model_rank else LOWER_BOUND_NOTE
 
     def missing_shares(self) -> dict[str, float]:
         """How much of the missing directions lies in each parameter: shares that add up to 1."""
@@ -208,7 +210,7 @@ def check_llr(
     """
     options = RankOptions(atol, rtol, gap, param_error, method, max_memory, seed)
     seen = TangentOperator(model, x, params=params, chunk_size=chunk_size)
-    on_x = options(seen)
+    on_x = measure_rank(seen, options)
     whole = _whole_space(seen, on_x, inputs, options)
     rank, rank_on_x = whole.result.rank, min(on_x.rank, whole.result.rank)
     n_missing = rank - rank_on_x
@@ -222,7 +224,7 @@ def check_llr(
     exact = _exact_rank(model, params)
     doubts = _doubts(on_x, whole.result, exact, whole=inputs is None)
     short = _rows_short(on_x, whole.result, exact) if inputs is None else 0
-    needed = _samples_needed(seen.with_samples(whole.fresh), missing, n_missing)
+    needed = _samples_needed(seen.with_samples(whole.drawn), missing, n_missing)
     return LLRResult(
         recoverable=n_missing == 0 and short == 0,
         rank_on_x=rank_on_x,
@@ -237,49 +239,30 @@ def check_llr(
     )
 
 
-@dataclass(frozen=True)
-class _WholeSpace:
-    """J on x and fresh inputs, whose rank stands for the model rank."""
-
-    operator: TangentOperator
-    spectrum: Spectrum
-    result: RankResult
-    fresh: Samples
-
-
 def _whole_space(
     seen: TangentOperator, on_x: RankResult, inputs: object, options: RankOptions
-) -> _WholeSpace:
-    """X and further inputs, ours doubled until the rank no longer grows."""
-
-    def measure(fresh: Samples) -> _WholeSpace:
-        operator = seen.with_samples(concatenate(seen.samples, fresh))
-        spectrum = options.spectrum(operator, vectors=True)
-        return _WholeSpace(operator, spectrum, options.decide(operator, spectrum), fresh)
-
+) -> GrownRank:
+    """The rank on x and further inputs, which stands for the model rank."""
     if inputs is not None:
-        return measure(as_samples(inputs, seen.device))
-    source = generator(options.seed, "probe", "inputs")
-    count = max(seen.n_samples, math.ceil(FIRST_ROWS / seen.n_outputs))
-    fresh = fresh_inputs(seen.samples, count, source)
-    if fresh is None:
+        given = as_samples(inputs, seen.device)
+        operator = seen.with_samples(concatenate(seen.samples, given))
+        found = find_spectrum(operator, options, vectors=True)
+        return GrownRank(operator, found, read_rank(operator, found, options), given)
+    draw = fresh_inputs(seen.samples, generator(options.seed, "probe", "inputs"))
+    if draw is None:
         raise InvalidInputError(
             "the model rank needs inputs beyond x, and integer inputs cannot be drawn. Pass "
             "inputs=, samples that stand for the whole input space."
         )
-    previous = on_x.rank
-    while True:
-        whole = measure(fresh)
-        rank, rows = whole.result.rank, whole.result.n_rows
-        grown = rank > previous and rank < whole.result.n_params
-        if not grown and (2 * rank <= rows or rank == whole.result.n_params):
-            return replace(whole, result=replace(whole.result, saturated=True))
-        if not options.can_grow(whole.result, seen.device):
-            return whole
-        previous = rank
-        more = fresh_inputs(seen.samples, sample_count(fresh), source)
-        assert more is not None
-        fresh = concatenate(fresh, more)
+    return rank_on_growing_samples(
+        seen,
+        draw(max(seen.n_samples, first_count(seen.n_outputs))),
+        draw,
+        options,
+        given=seen.samples,
+        known_rank=on_x.rank,
+        vectors=True,
+    )
 
 
 def _samples_needed(fresh: TangentOperator, missing: Tensor | None, n_missing: int) -> int:

@@ -81,7 +81,7 @@ def rank(
     returns a torch.nn.Module, its weights from --state.
     """
     from llr.cli._point import read_point, read_samples
-    from llr.tangent import BOUND_FROM_BELOW, model_rank
+    from llr.tangent import LOWER_BOUND_NOTE, model_rank
 
     point = read_point(model, state=state, place=place)
     x = None if data is None else read_samples(data, point.model)
@@ -103,7 +103,7 @@ def rank(
     unseen = ""
     if x is None and exact is not None and exact != result.rank:
         unseen = f"The exact rank at these parameters is {exact}, not {result.rank}."
-    _say(result.message, unseen, BOUND_FROM_BELOW)
+    _say(result.message, unseen, LOWER_BOUND_NOTE)
 
 
 @click.command()

@@ -1,35 +1,58 @@
 """The tangent space of a model at a parameter point: matrix, operator, rank."""
 
-from llr.tangent._curve import RankCurve, leading_ranks, rank_curve
-from llr.tangent._function import Model
-from llr.tangent._inputs import fresh_inputs
-from llr.tangent._memory import FLOAT64_BYTES
-from llr.tangent._operator import TangentOperator, tangent_matrix
-from llr.tangent._rank import BOUND_FROM_BELOW, RankOptions, RankResult, model_rank
-from llr.tangent._samples import Samples, as_samples, concatenate, sample_count
-from llr.tangent._spectrum import Method, Spectrum
-from llr.tangent._unseen import unseen_directions
-from llr.tangent._verdict import Verdict
+import warnings
+
+from llr.tangent._gaussian_inputs import fresh_inputs
+from llr.tangent._growing_samples import GrownRank, first_count, rank_on_growing_samples
+from llr.tangent._measure_rank import find_spectrum, measure_rank, read_rank
+from llr.tangent._memory_budget import FLOAT64_BYTES
+from llr.tangent._model_function import Model
+from llr.tangent._model_rank import model_rank
+from llr.tangent._rank_curve import RankCurve, leading_ranks, rank_curve
+from llr.tangent._rank_options import RankOptions
+from llr.tangent._rank_result import LOWER_BOUND_NOTE, RankResult
+from llr.tangent._rank_verdict import Verdict
+from llr.tangent._samples import Samples, as_samples, concatenate
+from llr.tangent._spectrum import Method
+from llr.tangent._tangent_matrix import tangent_matrix
+from llr.tangent._tangent_operator import TangentOperator
+from llr.tangent._unseen_directions import unseen_directions
 
 __all__ = [
-    "BOUND_FROM_BELOW",
     "FLOAT64_BYTES",
+    "LOWER_BOUND_NOTE",
+    "GrownRank",
     "Method",
     "Model",
     "RankCurve",
     "RankOptions",
     "RankResult",
     "Samples",
-    "Spectrum",
     "TangentOperator",
     "Verdict",
     "as_samples",
     "concatenate",
+    "find_spectrum",
+    "first_count",
     "fresh_inputs",
     "leading_ranks",
+    "measure_rank",
     "model_rank",
     "rank_curve",
-    "sample_count",
+    "rank_on_growing_samples",
+    "read_rank",
     "tangent_matrix",
     "unseen_directions",
 ]
+
+
+def __getattr__(name: str) -> str:
+    """The former name of :data:`LOWER_BOUND_NOTE`."""
+    if name == "BOUND_FROM_BELOW":
+        warnings.warn(
+            "llr.tangent.BOUND_FROM_BELOW is now llr.tangent.LOWER_BOUND_NOTE.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return LOWER_BOUND_NOTE
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

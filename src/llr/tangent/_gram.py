@@ -1,7 +1,7 @@
 """J J^T without J: layer by layer where the layers allow it, column block by column block else.
 
 The Gram matrix holds the squares of the singular values, so half of their digits. It is only the
-first step of a rank: what it cannot tell is settled by products with J itself (``_settle``).
+first step of a rank: what it cannot tell is settled by products with J itself (``_refine``).
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from torch import Tensor
 
 from llr._types import Parameters
 from llr.errors import LLRError
-from llr.tangent._function import ModelFunction
-from llr.tangent._layers import AbstractUse, AffineUse, Recorder
-from llr.tangent._linearization import Vectorized
-from llr.tangent._memory import FLOAT64_BYTES
-from llr.tangent._operator import TangentOperator
+from llr.tangent._layer_rules import RULES
+from llr.tangent._layer_uses import AbstractUse, AffineUse
+from llr.tangent._memory_budget import FLOAT64_BYTES
+from llr.tangent._model_function import ModelFunction
+from llr.tangent._recorder import Recorder
 from llr.tangent._samples import Samples, batches, sample_count
+from llr.tangent._tangent_operator import TangentOperator
+from llr.tangent._vectorized import Vectorized
 
 __all__ = ["column_blocks", "row_gram"]
 
@@ -151,7 +153,7 @@ def _record(
 ) -> tuple[Tensor, Parameters, list[AbstractUse]]:
     """Outputs (n, c), the watched parameters, and their uses, on a batch."""
     watched = {name: function.params[name].clone().requires_grad_() for name in names}
-    recorder = Recorder(watched, sample_count(x))
+    recorder = Recorder(watched, sample_count(x), RULES)
     with torch.enable_grad(), recorder:
         out = function({**function.params, **watched}, x)
     return out, watched, recorder.uses

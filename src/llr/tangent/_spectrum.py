@@ -10,9 +10,9 @@ from torch import Tensor
 
 from llr.errors import InvalidInputError, check_choice
 from llr.tangent._gram import row_gram
-from llr.tangent._memory import FLOAT64_BYTES
-from llr.tangent._operator import TangentOperator
-from llr.tangent._settle import EPS, Gram, check_range, gram_product, is_doubtful, settle
+from llr.tangent._memory_budget import FLOAT64_BYTES
+from llr.tangent._refine import EPS, Gram, check_range, gram_product, is_doubtful, refine
+from llr.tangent._tangent_operator import TangentOperator
 
 __all__ = ["Method", "Spectrum", "choose_method", "fits", "spectrum"]
 
@@ -170,7 +170,7 @@ def _chunked(
     if low:
         del gram
         return replace(_sketched(operator, budget, generator), method="chunked")
-    values, basis = settle(
+    values, basis = refine(
         operator, gram, target=_target(gram.values.sqrt(), operator.shape), budget=budget // 4
     )
     return Spectrum(values, basis, "left", "chunked")
@@ -205,7 +205,7 @@ def _sketched(
     check_range(operator, matrix)
     gram = Gram(matrix, basis)
     target = _target(gram.values.clamp(min=0).sqrt(), operator.shape)
-    values, basis = settle(operator, gram, target=target, budget=budget // 4)
+    values, basis = refine(operator, gram, target=target, budget=budget // 4)
     return Spectrum(values, basis, "left", "sketched")
 
 

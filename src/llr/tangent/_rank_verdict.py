@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from llr.errors import check_number
-from llr.tangent._settle import EPS
+from llr.tangent._refine import EPS
 
 __all__ = ["Decision", "Verdict", "decide", "explicit_tolerance"]
 

@@ -15,7 +15,7 @@ import llr
 from llr.errors import InvalidInputError, UnsupportedModuleError
 from llr.models import encode_entries, initialize
 from llr.seeds import generator
-from llr.tangent import BOUND_FROM_BELOW, model_rank, tangent_matrix
+from llr.tangent import LOWER_BOUND_NOTE, model_rank, tangent_matrix
 from llr.theory import embed
 
 METHODS = ("dense", "chunked", "sketched")
@@ -131,9 +131,9 @@ def test_at_the_papers_initialisation_a_wide_gap_hides_the_rank_and_the_result_s
     assert (result.rank, result.verdict) == (6, "clear")
     assert result.gap > 1e12
     assert llr.formal_rank(model) == 21
-    assert "bound from below" in BOUND_FROM_BELOW
-    assert BOUND_FROM_BELOW in repr(result)
-    assert BOUND_FROM_BELOW in result._repr_html_()
+    assert "lower bound" in LOWER_BOUND_NOTE
+    assert LOWER_BOUND_NOTE in repr(result)
+    assert LOWER_BOUND_NOTE in result._repr_html_()
 
 
 # --- Samples ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llr.errors import InvalidInputError
-from llr.tangent._verdict import CLEAR_GAP, decide, explicit_tolerance
+from llr.tangent._rank_verdict import CLEAR_GAP, decide, explicit_tolerance
 
 EPS = torch.finfo(torch.float64).eps
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from llr.tangent._function import Model
 from llr.tangent._gram import column_blocks
-from llr.tangent._operator import TangentOperator
-from llr.tangent._rank import BOUND_FROM_BELOW, RankOptions
+from llr.tangent._measure_rank import read_rank
+from llr.tangent._model_function import Model
+from llr.tangent._rank_options import RankOptions
+from llr.tangent._rank_result import LOWER_BOUND_NOTE
+from llr.tangent._rank_verdict import Verdict
 from llr.tangent._spectrum import Spectrum, choose_method, singular_value_decomposition
-from llr.tangent._verdict import Verdict
+from llr.tangent._tangent_operator import TangentOperator
 
 __all__ = ["RankCurve", "leading_ranks", "rank_curve"]
 
@@ -76,7 +78,7 @@ class RankCurve:
             f"RankCurve: rank {self.rank} ({self.verdict}), {where}, of n = 1..{len(self.ranks)} "
             f"samples and {self.n_params} parameters",
             *([self.message] if self.message else []),
-            BOUND_FROM_BELOW,
+            LOWER_BOUND_NOTE,
         ]
         return "\n  ".join(lines)
 
@@ -189,7 +191,7 @@ def rank_curve(
     # J = R^T Q^T: the right singular vectors of R are the left ones of J.
     side = "right" if param_error else None
     values, basis = singular_value_decomposition(factor, side)
-    whole = options.decide(operator, Spectrum(values, basis, "left", "dense"))
+    whole = read_rank(operator, Spectrum(values, basis, "left", "dense"), options)
     ranks = leading_ranks(factor, operator.n_outputs, whole.tolerance)
     still_growing = len(ranks) == 1 or ranks[-1] > ranks[-2]
     saturated = not still_growing or ranks[-1] == whole.n_params

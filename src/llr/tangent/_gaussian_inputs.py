@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 from torch import Tensor, nn
 
 from llr.errors import InvalidInputError, UnsupportedModuleError
-from llr.tangent._function import ModelFunction
+from llr.tangent._model_function import ModelFunction
 from llr.tangent._samples import Samples, batches, leaves, map_samples
 
-__all__ = ["as_the_model_takes", "fresh_inputs", "gaussian_like", "input_shape"]
+__all__ = ["Draw", "as_the_model_takes", "fresh_inputs", "gaussian_like", "input_shape"]
+
+Draw: TypeAlias = Callable[[int], Samples]
+"""Draws new samples, given their number."""
 
 _FAILURES = (RuntimeError, ValueError, IndexError, TypeError)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -20,7 +26,7 @@ def input_shape(function: ModelFunction) -> tuple[int, ...]:
     """Shape of one input: the module's ``input_shape``, or what its first layer takes.
 
     Raises:
-        InvalidInputError: if it cannot be told.
+        InvalidInputError: if neither settles it.
     """
     module = function.module
     stated = getattr(module, "input_shape", None)
@@ -86,22 +92,25 @@ def _runs(function: ModelFunction, x: Samples) -> bool:
     return True
 
 
-def gaussian_like(x: Samples, count: int, source: torch.Generator) -> Samples | None:
-    """New Gaussian samples with the mean and spread of each tensor; None if one is not real."""
-    return _drawn(x, count, source, every=1)
+def gaussian_like(x: Samples, source: torch.Generator) -> Draw | None:
+    """Draws Gaussian samples with the mean and spread of each tensor; None for integers."""
+    return _drawing(x, source, every=1)
 
 
-def fresh_inputs(x: Samples, count: int, source: torch.Generator) -> Samples | None:
-    """New samples, in turn standard normal and with the mean and spread of each tensor of x."""
-    return _drawn(x, count, source, every=2)
+def fresh_inputs(x: Samples, source: torch.Generator) -> Draw | None:
+    """Draws samples in turn standard normal and with the mean and spread of each tensor of x.
+
+    None for integers, which have no such distribution.
+    """
+    return _drawing(x, source, every=2)
 
 
-def _drawn(x: Samples, count: int, source: torch.Generator, *, every: int) -> Samples | None:
-    """Standard normal samples, each ``every``-th moved and scaled as x; None for integers."""
+def _drawing(x: Samples, source: torch.Generator, *, every: int) -> Draw | None:
+    """Draws standard normal samples, each ``every``-th moved and scaled as x; None for integers."""
     if not all(leaf.is_floating_point() for leaf in leaves(x)):
         return None
 
-    def draw(leaf: Tensor) -> Tensor:
+    def draw_leaf(leaf: Tensor, count: int) -> Tensor:
         normal = torch.randn(count, *leaf.shape[1:], generator=source, dtype=leaf.dtype)
         normal = normal.to(leaf.device)
         spread = leaf.std(correction=0)
@@ -109,4 +118,4 @@ def _drawn(x: Samples, count: int, source: torch.Generator, *, every: int) -> Sa
         normal[every - 1 :: every] = leaf.mean() + scale * normal[every - 1 :: every]
         return normal
 
-    return map_samples(draw, x)
+    return lambda count: map_samples(lambda leaf: draw_leaf(leaf, count), x)

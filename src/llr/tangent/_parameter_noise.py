@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from llr.tangent._operator import TangentOperator
 from llr.tangent._spectrum import Spectrum
+from llr.tangent._tangent_operator import TangentOperator
 
 __all__ = ["noise_below"]
 

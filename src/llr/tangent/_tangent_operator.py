@@ -1,24 +1,24 @@
-"""The tangent matrix, dense and matrix-free."""
+"""The tangent matrix, matrix-free."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from llr._types import TangentMatrix
 from llr.errors import InvalidInputError, check_positive_int
-from llr.tangent._function import Model, ModelFunction, as_function
-from llr.tangent._inputs import as_the_model_takes
-from llr.tangent._linearization import AbstractLinearization, linearize
-from llr.tangent._memory import FLOAT64_BYTES, memory_budget, sample_bytes
+from llr.tangent._gaussian_inputs import as_the_model_takes
+from llr.tangent._linearization import AbstractLinearization
+from llr.tangent._linearize import linearize
+from llr.tangent._memory_budget import FLOAT64_BYTES, memory_budget, sample_bytes
+from llr.tangent._model_function import Model, ModelFunction, as_function
 from llr.tangent._samples import Samples, as_samples, batches, sample_count
+from llr.tangent._scipy_operator import ScipyOperator
 
-__all__ = ["TangentOperator", "tangent_matrix"]
+__all__ = ["TangentOperator"]
 
 CHUNK_BYTES = 2**28  # temporaries of one chunk; more does not make it faster
 
@@ -66,7 +66,7 @@ class TangentOperator:
         >>> J.shape
         (40, 21)
         >>> v = torch.ones(21, dtype=torch.float64)
-        >>> bool(torch.allclose(J @ v, tangent_matrix(model, x) @ v))
+        >>> bool(torch.allclose(J @ v, J.to_dense() @ v))
         True
     """
 
@@ -191,7 +191,7 @@ class TangentOperator:
 
     def to_scipy(self) -> LinearOperator:
         """A ``scipy.sparse.linalg.LinearOperator`` with the same products, on NumPy arrays."""
-        return _NumpyOperator(self)
+        return ScipyOperator(self.shape, self.device, self.__matmul__, self.T.__matmul__)
 
     def _operand(self, v: object, length: int) -> Tensor:
         """A right-hand side, checked, in float64 on this device."""
@@ -213,28 +213,6 @@ class TangentOperator:
         size = self.chunk_size or max(1, budget // (4 * FLOAT64_BYTES * self.shape[1]))
         size = max(1, min(size, vectors))
         return size, max(1, budget // (4 * self.sample_bytes * size))
-
-
-class _NumpyOperator(LinearOperator):
-    """A tangent operator on NumPy arrays."""
-
-    def __init__(self, operator: TangentOperator) -> None:
-        super().__init__(np.float64, operator.shape)
-        self._operator = operator
-
-    def _matmat(self, X: np.ndarray) -> np.ndarray:
-        operand = torch.as_tensor(np.ascontiguousarray(X), device=self._operator.device)
-        return (self._operator @ operand).cpu().numpy()
-
-    def _rmatmat(self, X: np.ndarray) -> np.ndarray:
-        operand = torch.as_tensor(np.ascontiguousarray(X), device=self._operator.device)
-        return (self._operator.T @ operand).cpu().numpy()
-
-    def _matvec(self, x: np.ndarray) -> np.ndarray:
-        return self._matmat(x.reshape(-1, 1))[:, 0]
-
-    def _rmatvec(self, x: np.ndarray) -> np.ndarray:
-        return self._rmatmat(x.reshape(-1, 1))[:, 0]
 
 
 class TransposedTangentOperator:
@@ -269,47 +247,3 @@ class TransposedTangentOperator:
 
     def __repr__(self) -> str:
         return f"{self.T!r}.T"
-
-
-def tangent_matrix(
-    model: Model,
-    x: object,
-    *,
-    params: Mapping[str, Tensor] | None = None,
-    chunk_size: int | None = None,
-) -> TangentMatrix:
-    r"""The empirical tangent matrix J of a model on samples.
-
-    .. math::
-        J_{(i, o), q} = \frac{\partial f_o(x_i; \theta)}{\partial \theta_q},
-        \quad i = 1..n,\ o = 1..c,\ q = 1..M,
-
-    the transpose of the papers' gradient matrix. Float64, whatever the model's dtype: parameters,
-    buffers and samples are copied to float64 and the model itself is never changed.
-
-    Args:
-        model: an ``nn.Module``, or a function ``(params, x) -> y`` of a batch.
-        x: n samples along the first axis: a tensor, a dictionary of tensors (given to ``forward``
-            by keyword where the keys are its argument names) or a tuple of tensors (by position).
-        params: parameters by name, in place of the module's own; needed for a function.
-        chunk_size: rows worked on at once, as in ``torch.func.jacrev``; None: by memory.
-
-    Returns:
-        J, shape (n * c, M), float64: rows ordered by sample, then output; columns are the
-        trainable parameters in ``named_parameters`` order, each tensor flattened.
-
-    Raises:
-        InvalidInputError: if parameters or samples do not fit the model.
-        UnsupportedModuleError: if f(x) is random or depends on the other samples of a batch.
-
-    References:
-        Zhang et al., JMLR 26(69), 2025, Definition 5.
-
-    Example:
-        >>> import llr
-        >>> model = llr.ToyNonlinear()
-        >>> _ = model.theta.data.copy_(torch.tensor([1.0, 2.0, 3.0, 4.0]))
-        >>> tangent_matrix(model, torch.tensor([[5.0, 7.0]]))
-        tensor([[ 1.,  5., 28., 21.]], dtype=torch.float64)
-    """
-    return TangentOperator(model, x, params=params, chunk_size=chunk_size).to_dense()

@@ -1,4 +1,4 @@
-"""Singular values of J that its Gram matrix cannot tell, settled by products with J itself.
+"""Singular values of J that its Gram matrix cannot tell, refined by products with J itself.
 
 The eigenvalues of J J^T carry an absolute error of about eps sigma_1^2, so singular values below
 sqrt(eps) sigma_1 are noise there. Directions u with doubtful values ("the tail") are pulled back
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from llr.errors import InvalidInputError
-from llr.tangent._memory import FLOAT64_BYTES
-from llr.tangent._operator import TangentOperator
+from llr.tangent._memory_budget import FLOAT64_BYTES
+from llr.tangent._tangent_operator import TangentOperator
 
-__all__ = ["EPS", "Gram", "check_range", "gram_product", "is_doubtful", "settle"]
+__all__ = ["EPS", "Gram", "check_range", "gram_product", "is_doubtful", "refine"]
 
 EPS = torch.finfo(torch.float64).eps
 GRAM_TRUST = 1e4  # an eigenvalue of J J^T counts when it exceeds its error this many times
@@ -70,7 +70,7 @@ def gram_product(operator: TangentOperator, vectors: Tensor, budget: int) -> Ten
     return torch.cat(parts, dim=1)
 
 
-def settle(
+def refine(
     operator: TangentOperator, gram: Gram, *, target: float, budget: int
 ) -> tuple[Tensor, Tensor]:
     """Singular values, accurate to ``target`` or to 10^-4 of themselves, and left vectors.

@@ -1,167 +1,18 @@
-"""Where a forward pass uses its parameters: linear layers, convolutions and normalisation scales.
-
-For such a layer the rows of J need no M-sized object. With positions t, the input a of an affine
-layer and the derivative delta of output o of sample i by the layer's output,
-
-    d f_o(x_i) / d W_{uv} = sum_t delta_{(i,o), t, u} a_{i, t, v},
-
-so that a layer's part of J J^T is a sum over pairs of positions of products of two small inner
-products. A parameter used several times (reused layers, tied weights) has one such term a use,
-which add up in J before anything is squared.
-
-The forward pass is watched at the level of operations, by a ``TorchFunctionMode``: each use is
-computed with the parameter detached and a zero "tap" added to its output, whose gradient is delta.
-A parameter that still gets a gradient of its own is used in some other way too, and is left to
-general means.
-"""
+"""How each layer's use of its parameters is recorded: linear, convolutions, normalisations."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
-from llr._types import Parameters
+from llr.tangent._layer_uses import AffineUse, ScaleUse
+from llr.tangent._recorder import Recorder, Rule
 
-__all__ = ["AbstractUse", "AffineUse", "Recorder"]
-
-
-@dataclass(frozen=True)
-class AbstractUse(ABC):
-    """Interface: one use of parameters, at one batch of n samples.
-
-    Attributes:
-        weight: name of the weight, if it is one of those watched.
-        bias: name of the bias, if it is one of those watched.
-        tap: the zero that was added to the layer's output.
-        input: the layer's input (scales: the normalised input).
-    """
-
-    weight: str | None
-    bias: str | None
-    tap: Tensor
-    input: Tensor
-
-    @abstractmethod
-    def weight_rows(self, delta: Tensor, channels: slice) -> Tensor:
-        """Rows of J in the weight's columns, (n, c, size), for delta (n, c, *output shape).
-
-        Only those of the ``channels`` along the weight's first axis; whole groups of them.
-        """
-
-    @abstractmethod
-    def bias_rows(self, delta: Tensor) -> Tensor:
-        """Rows of J in the bias's columns, (n, c, size)."""
-
-
-@dataclass(frozen=True)
-class AffineUse(AbstractUse):
-    """out[t, u] = sum_v W[u, v] a[t, v] + b[u], within each of the groups g of channels.
-
-    Attributes:
-        groups: number of groups, g.
-        patches: the layer's input as a, (n, g, T, in).
-        positions: delta (n, c, *output shape) as (n, c, g, T, out).
-    """
-
-    groups: int
-    patches: Callable[[Tensor], Tensor]
-    positions: Callable[[Tensor], Tensor]
-
-    @property
-    def sizes(self) -> tuple[int, int, int, int]:
-        """(g, T, out, in): groups, positions, channels of a group out and in."""
-        n, g, t, into = self.patches(self.input).shape
-        return g, t, self.tap.numel() // (n * g * t), into
-
-    def factors(self, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """Delta (n, c, g, T, out) and a (n, g, T, in)."""
-        return self.positions(delta), self.patches(self.input)
-
-    def weight_rows(self, delta: Tensor, channels: slice) -> Tensor:
-        """Sum over positions of delta times a."""
-        d, a = self.factors(delta)
-        if self.groups == 1:
-            d = d[..., channels]
-        else:
-            size = d.shape[-1]
-            chosen = slice(channels.start // size, channels.stop // size)
-            d, a = d[:, :, chosen], a[:, chosen]
-        return torch.einsum("ncgto,ngti->ncgoi", d, a).flatten(2)
-
-    def bias_rows(self, delta: Tensor) -> Tensor:
-        """Sum over positions of delta."""
-        return self.positions(delta).sum(3).flatten(2)
-
-
-@dataclass(frozen=True)
-class ScaleUse(AbstractUse):
-    """out = W * input + b, elementwise, W and b constant along the axes ``shared`` of a sample."""
-
-    shared: tuple[int, ...]
-
-    def weight_rows(self, delta: Tensor, channels: slice) -> Tensor:
-        """Sum over the shared axes of delta times the normalised input."""
-        return self.bias_rows(delta * self.input[:, None])[..., channels]
-
-    def bias_rows(self, delta: Tensor) -> Tensor:
-        """Sum over the shared axes of delta."""
-        axes = [axis + 2 for axis in self.shared]
-        return (delta.sum(axes) if axes else delta).flatten(2)
-
-
-class Recorder(TorchFunctionMode):
-    """Watches one forward pass and records the uses of the given parameters.
-
-    Args:
-        params: the watched parameters, the very tensors that the forward pass receives.
-        n: number of samples: inputs that do not lead with it are left alone.
-
-    Attributes:
-        uses: the recorded uses, in order.
-    """
-
-    def __init__(self, params: Parameters, n: int) -> None:
-        super().__init__()
-        self._names = {id(value): name for name, value in params.items()}
-        self._n = n
-        self.uses: list[AbstractUse] = []
-
-    def __torch_function__(
-        self,
-        func: Callable,
-        types: Iterable[type],
-        args: tuple = (),
-        kwargs: dict | None = None,
-    ) -> object:
-        rule = _RULES.get(func)
-        out = None if rule is None else rule(self, *args, **(kwargs or {}))
-        return func(*args, **(kwargs or {})) if out is None else out
-
-    def name(self, parameter: Tensor | None) -> str | None:
-        """The name of a watched parameter."""
-        return None if parameter is None else self._names.get(id(parameter))
-
-    def watches(self, x: Tensor, *parameters: Tensor | None) -> bool:
-        """Whether a use of these parameters on this input is to be recorded."""
-        return (
-            torch.is_grad_enabled()
-            and x.dim() > 1
-            and x.shape[0] == self._n
-            and any(map(self.name, parameters))
-        )
-
-    def tapped(self, out: Tensor) -> tuple[Tensor, Tensor]:
-        """A layer's output plus a zero that takes its gradient, and that zero."""
-        tap = out.new_zeros(()).expand(out.shape).requires_grad_()
-        return out + tap, tap
-
+__all__ = ["RULES"]
 
 MaybeTensor = TypeVar("MaybeTensor", Tensor, Tensor | None)
 
@@ -351,7 +202,7 @@ def _layer_norm(
     return _record_scale(recorder, normalised, weight, bias, tuple(normalized_shape), shared)
 
 
-_RULES: dict[Callable, Callable[..., Tensor | None]] = {
+RULES: dict[Callable, Rule] = {
     F.linear: _linear,
     F.conv1d: _convolution(F.conv1d, 1),
     F.conv2d: _convolution(F.conv2d, 2),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from llr.errors import InvalidInputError
-from llr.tangent._function import ModelFunction
+from llr.tangent._model_function import ModelFunction
 from llr.tangent._samples import Samples, map_samples
 
 __all__ = ["FLOAT64_BYTES", "memory_budget", "sample_bytes"]
