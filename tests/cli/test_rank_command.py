@@ -60,7 +60,7 @@ def test_a_config_is_measured_at_its_initialisation_with_the_exact_rank_beside(l
     assert found["parameters"] == "21"
     assert found["rank"].startswith("21 (clear) on 64 rows of Gaussian inputs")
     assert found["formal rank"].startswith("21 (exact")
-    assert "bound from below" in result.stdout
+    assert "lower bound" in result.stdout
 
 
 def test_at_the_papers_initialisation_the_exact_rank_stands_beside_the_measured(llr, folder: Path):

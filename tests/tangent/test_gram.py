@@ -8,7 +8,9 @@ from tests.tangent.zoo import ZOO, built
 from torch import nn
 
 from llr.tangent import TangentOperator
-from llr.tangent._gram import _plan, column_blocks, row_gram
+from llr.tangent._column_blocks import column_blocks
+from llr.tangent._gram import row_gram
+from llr.tangent._layer_gram import plan_parts
 
 ROUNDING = 1e-13
 
@@ -47,17 +49,17 @@ def test_column_blocks_make_up_the_matrix(name, width):
 
 def known(name: str) -> set[str]:
     """Which parameters are taken by layers."""
-    return {part.name for part in _plan(operator_on(name), 2**30)}
+    return {part.name for part in plan_parts(operator_on(name), 2**30)}
 
 
 def test_layers_are_recognised_so_that_no_large_matrix_is_formed():
     wide = nn.Sequential(nn.Linear(30, 20), nn.Tanh(), nn.Linear(20, 2))
     operator = TangentOperator(wide, torch.randn(7, 30, generator=source()))
-    assert [(part.name, type(part).__name__) for part in _plan(operator, 2**30)] == [
-        ("0.weight", "_Factors"),
-        ("0.bias", "_Rows"),
-        ("2.weight", "_Factors"),
-        ("2.bias", "_Rows"),
+    assert [(part.name, type(part).__name__) for part in plan_parts(operator, 2**30)] == [
+        ("0.weight", "FactorsPart"),
+        ("0.bias", "RowsPart"),
+        ("2.weight", "FactorsPart"),
+        ("2.bias", "RowsPart"),
     ]
     assert known("residual block in eval mode") == {
         name for name, _ in built("residual block in eval mode").named_parameters()

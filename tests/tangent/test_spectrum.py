@@ -6,7 +6,7 @@ from torch import Tensor
 
 from llr.errors import InvalidInputError
 from llr.tangent import RankOptions, TangentOperator, find_spectrum, measure_rank
-from llr.tangent._spectrum import choose_method
+from llr.tangent._rank_method import choose_method
 
 EPS = torch.finfo(torch.float64).eps
 RELATIVE = 1e-4  # an eigenvalue of J J^T is trusted when it exceeds its error 10^4 times

@@ -4,16 +4,17 @@ import warnings
 
 from llr.tangent._gaussian_inputs import fresh_inputs
 from llr.tangent._growing_samples import GrownRank, first_count, rank_on_growing_samples
+from llr.tangent._leading_ranks import leading_ranks
 from llr.tangent._measure_rank import find_spectrum, measure_rank, read_rank
 from llr.tangent._memory_budget import FLOAT64_BYTES
 from llr.tangent._model_function import Model
 from llr.tangent._model_rank import model_rank
-from llr.tangent._rank_curve import RankCurve, leading_ranks, rank_curve
+from llr.tangent._rank_curve import RankCurve, rank_curve
+from llr.tangent._rank_method import Method
 from llr.tangent._rank_options import RankOptions
 from llr.tangent._rank_result import LOWER_BOUND_NOTE, RankResult
 from llr.tangent._rank_verdict import Verdict
 from llr.tangent._samples import Samples, as_samples, concatenate
-from llr.tangent._spectrum import Method
 from llr.tangent._tangent_matrix import tangent_matrix
 from llr.tangent._tangent_operator import TangentOperator
 from llr.tangent._unseen_directions import unseen_directions

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from llr.tangent._gaussian_inputs import Draw
 from llr.tangent._measure_rank import find_spectrum, read_rank
+from llr.tangent._rank_method import fits
 from llr.tangent._rank_options import RankOptions
 from llr.tangent._rank_result import RankResult
 from llr.tangent._samples import Samples, concatenate, sample_count
-from llr.tangent._spectrum import Spectrum, fits
+from llr.tangent._singular_values import Spectrum
 from llr.tangent._tangent_operator import TangentOperator
 
 __all__ = ["GrownRank", "first_count", "rank_on_growing_samples"]

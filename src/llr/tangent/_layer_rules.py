@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from llr.tangent._layer_uses import AffineUse, ScaleUse
+from llr._types import Parameters
+from llr.tangent._layer_uses import AbstractUse, AffineUse, ScaleUse
+from llr.tangent._model_function import ModelFunction
 from llr.tangent._recorder import Recorder, Rule
+from llr.tangent._samples import Samples, sample_count
 
-__all__ = ["RULES"]
+__all__ = ["record_uses"]
 
 MaybeTensor = TypeVar("MaybeTensor", Tensor, Tensor | None)
 
@@ -202,7 +205,7 @@ def _layer_norm(
     return _record_scale(recorder, normalised, weight, bias, tuple(normalized_shape), shared)
 
 
-RULES: dict[Callable, Rule] = {
+_RULES: dict[Callable, Rule] = {
     F.linear: _linear,
     F.conv1d: _convolution(F.conv1d, 1),
     F.conv2d: _convolution(F.conv2d, 2),
@@ -210,3 +213,14 @@ RULES: dict[Callable, Rule] = {
     F.group_norm: _group_norm,
     F.layer_norm: _layer_norm,
 }
+
+
+def record_uses(
+    function: ModelFunction, x: Samples, names: Iterable[str]
+) -> tuple[Tensor, Parameters, list[AbstractUse]]:
+    """Outputs (n, c), the watched parameters, and their uses, on a batch."""
+    watched = {name: function.params[name].clone().requires_grad_() for name in names}
+    recorder = Recorder(watched, sample_count(x), _RULES)
+    with torch.enable_grad(), recorder:
+        out = function({**function.params, **watched}, x)
+    return out, watched, recorder.uses

@@ -7,10 +7,12 @@ import torch
 from llr.models import two_layer_structure
 from llr.seeds import generator
 from llr.tangent._parameter_noise import noise_below
+from llr.tangent._rank_method import choose_method
 from llr.tangent._rank_options import RankOptions
 from llr.tangent._rank_result import RankResult
 from llr.tangent._rank_verdict import decide
-from llr.tangent._spectrum import Spectrum, choose_method, spectrum
+from llr.tangent._singular_values import Spectrum
+from llr.tangent._spectrum import spectrum
 from llr.tangent._tangent_operator import TangentOperator
 
 __all__ = ["find_spectrum", "measure_rank", "read_rank"]

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from llr.seeds import generator
+from llr.tangent._as_function import as_function
 from llr.tangent._gaussian_inputs import gaussian_like, input_shape
 from llr.tangent._growing_samples import first_count, rank_on_growing_samples
 from llr.tangent._measure_rank import measure_rank
-from llr.tangent._model_function import Model, ModelFunction, as_function
+from llr.tangent._model_function import Model, ModelFunction
+from llr.tangent._rank_method import Method
 from llr.tangent._rank_options import RankOptions
 from llr.tangent._rank_result import RankResult
 from llr.tangent._samples import concatenate, sample_count
-from llr.tangent._spectrum import Method
 from llr.tangent._tangent_operator import TangentOperator
 
 __all__ = ["model_rank"]

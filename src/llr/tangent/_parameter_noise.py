@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from llr.tangent._spectrum import Spectrum
+from llr.tangent._singular_values import Spectrum
 from llr.tangent._tangent_operator import TangentOperator
 
 __all__ = ["noise_below"]

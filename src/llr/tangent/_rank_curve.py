@@ -10,16 +10,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from llr.tangent._gram import column_blocks
+from llr.tangent._column_blocks import column_blocks
+from llr.tangent._leading_ranks import leading_ranks
 from llr.tangent._measure_rank import read_rank
 from llr.tangent._model_function import Model
+from llr.tangent._rank_method import choose_method
 from llr.tangent._rank_options import RankOptions
 from llr.tangent._rank_result import LOWER_BOUND_NOTE
 from llr.tangent._rank_verdict import Verdict
-from llr.tangent._spectrum import Spectrum, choose_method, singular_value_decomposition
+from llr.tangent._singular_values import Spectrum, singular_value_decomposition
 from llr.tangent._tangent_operator import TangentOperator
 
-__all__ = ["RankCurve", "leading_ranks", "rank_curve"]
+__all__ = ["RankCurve", "rank_curve"]
 
 
 @dataclass(frozen=True)
@@ -86,45 +88,6 @@ class RankCurve:
         return "<br>".join(html.escape(line) for line in repr(self).splitlines())
 
 
-def leading_ranks(factor: Tensor, n_outputs: int, tolerance: float) -> list[int]:
-    """Ranks of the first n*c columns of an upper triangular factor, for n = 1..N.
-
-    With J^T = Q R, the first k rows of J have the singular values of R[:k, :k]. The count of
-    those above a fixed tolerance never falls with k, and rises by at most c a sample (singular
-    values interlace), so that most n follow from their neighbours.
-
-    Args:
-        factor: R, upper triangular or trapezoidal, (k, N * c).
-        n_outputs: c.
-        tolerance: absolute.
-
-    Returns:
-        N ranks.
-    """
-    count = factor.shape[1] // n_outputs
-    ranks = {0: 0}
-
-    def measure(n: int) -> int:
-        k = n * n_outputs
-        values = torch.linalg.svdvals(factor[: min(k, factor.shape[0]), :k])
-        return int((values > tolerance).sum())
-
-    def settle(low: int, high: int) -> None:
-        rise = ranks[high] - ranks[low]
-        if rise in (0, (high - low) * n_outputs):
-            step = rise // (high - low)
-            ranks.update({n: ranks[low] + step * (n - low) for n in range(low, high)})
-        elif high - low > 1:
-            middle = (low + high) // 2
-            ranks[middle] = measure(middle)
-            settle(low, middle)
-            settle(middle, high)
-
-    ranks[count] = measure(count)
-    settle(0, count)
-    return [ranks[n] for n in range(1, count + 1)]
-
-
 def _triangular_factor(operator: TangentOperator, budget: int) -> Tensor:
     """R of J^T = Q R, with the columns (rows of J) in order; J is formed only if it fits."""
     rows, columns = operator.shape
@@ -180,7 +143,7 @@ def rank_curve(
         Zhang et al., JMLR 26(69), 2025, Definition 5 and Corollary 4.
 
     Example:
-        >>> import llr
+        >>> import torch, llr
         >>> x = torch.randn(30, 5, generator=torch.Generator().manual_seed(0))
         >>> rank_curve(llr.PaperTeacherMLP(), x).saturates_at
         18

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from llr.tangent._rank_verdict import Verdict
-from llr.tangent._spectrum import Used
+from llr.tangent._singular_values import Used
 
 __all__ = ["LOWER_BOUND_NOTE", "RankResult"]
 

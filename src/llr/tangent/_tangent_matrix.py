@@ -48,7 +48,7 @@ def tangent_matrix(
         Zhang et al., JMLR 26(69), 2025, Definition 5.
 
     Example:
-        >>> import llr
+        >>> import torch, llr
         >>> model = llr.ToyNonlinear()
         >>> _ = model.theta.data.copy_(torch.tensor([1.0, 2.0, 3.0, 4.0]))
         >>> tangent_matrix(model, torch.tensor([[5.0, 7.0]]))

@@ -10,11 +10,12 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
 from llr.errors import InvalidInputError, check_positive_int
+from llr.tangent._as_function import as_function
 from llr.tangent._gaussian_inputs import as_the_model_takes
 from llr.tangent._linearization import AbstractLinearization
 from llr.tangent._linearize import linearize
 from llr.tangent._memory_budget import FLOAT64_BYTES, memory_budget, sample_bytes
-from llr.tangent._model_function import Model, ModelFunction, as_function
+from llr.tangent._model_function import Model, ModelFunction
 from llr.tangent._samples import Samples, as_samples, batches, sample_count
 from llr.tangent._scipy_operator import ScipyOperator
 
@@ -59,7 +60,7 @@ class TangentOperator:
         Zhang et al., JMLR 26(69), 2025, Definitions 4 and 5.
 
     Example:
-        >>> import llr
+        >>> import torch, llr
         >>> model = llr.TwoLayerTanhMLP(5, width=3, generator=torch.Generator().manual_seed(0))
         >>> x = torch.randn(40, 5, generator=torch.Generator().manual_seed(1))
         >>> J = TangentOperator(model, x)
