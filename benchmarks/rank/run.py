@@ -2,6 +2,7 @@
 
     python benchmarks/rank/run.py            # all: about ten minutes
     python benchmarks/rank/run.py mlp        # one of mlp, target, resnet; nothing written
+    python benchmarks/rank/run.py --quick    # a tiny network, in seconds; nothing written
 
 Each measurement is a process of its own, so that its peak memory (maximum resident set, Python and
 torch included) is its own; the clock starts after imports and a warm-up on a tiny model.
@@ -60,13 +61,17 @@ def resnet() -> tuple[nn.Module, Tensor, dict]:
     return model, images, {"max_memory": 1.2 * GIGABYTE}
 
 
+def tiny() -> tuple[nn.Module, Tensor, dict]:
+    """A network small enough to try the benchmark itself."""
+    return llr.MLP(5, widths=[20, 20], generator=generator(0, "init")), normal(100, 5), {}
+
+
+PUBLISHED = ("mlp", "target", "resnet")
 CASES: dict[str, Callable[[], tuple[nn.Module, Tensor, dict]]] = {
-    "mlp": mlp,
-    "target": target,
-    "resnet": resnet,
+    case.__name__: case for case in (mlp, target, resnet, tiny)
 }
-HAS_PEER = ("mlp", "target")  # a dense J of the ResNet would take 90 GB
-OTHER_METHODS = {"mlp": ["dense"], "target": ["sketched"], "resnet": []}
+HAS_PEER = ("mlp", "target", "tiny")  # a dense J of the ResNet would take 90 GB
+OTHER_METHODS = {"mlp": ["dense"], "target": ["sketched"], "resnet": [], "tiny": ["sketched"]}
 
 
 def normal(n: int, *shape: int) -> Tensor:
@@ -154,14 +159,15 @@ def compare(case: str) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("case", nargs="?", choices=list(CASES))
+    parser.add_argument("--quick", action="store_true", help="the case 'tiny' alone")
     parser.add_argument("--tool", choices=list(MEASURED), help="measure here, in this process")
     arguments = parser.parse_args()
     if arguments.tool:
         measure(arguments.case, arguments.tool)
-    elif arguments.case:
-        compare(arguments.case)
+    elif arguments.case or arguments.quick:
+        compare(arguments.case or "tiny")
     else:
-        results = {case: compare(case) for case in CASES}
+        results = {case: compare(case) for case in PUBLISHED}
         environment = describe_environment() | {"threads": torch.get_num_threads()}
         contents = {"environment": environment, "results": results}
         (HERE / "results.json").write_text(json.dumps(contents, indent=2) + "\n")

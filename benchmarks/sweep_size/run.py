@@ -2,6 +2,7 @@
 
     python benchmarks/sweep_size/run.py            # 10^3, 10^4, 10^5 runs: minutes on 2 cores
     python benchmarks/sweep_size/run.py 1000       # other sizes; nothing is written
+    python benchmarks/sweep_size/run.py --quick    # 100 runs; nothing is written
 
 Every stage is a process of its own, so that its peak memory (maximum resident set, Python and torch
 included) is its own. A run is 20 steps of gradient descent on a network of three hidden units.
@@ -237,7 +238,7 @@ def main(arguments: list[str]) -> int:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
         print(json.dumps({**figures, "megabytes": peak}))
         return 0
-    sizes = tuple(map(int, arguments)) or SIZES
+    sizes = (100,) if arguments == ["--quick"] else tuple(map(int, arguments)) or SIZES
     rows = []
     for n_runs in sizes:
         rows.append(measure(n_runs))
