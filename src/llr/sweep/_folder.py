@@ -19,7 +19,14 @@ from llr.sweep._load import load_config
 from llr.sweep._names import SINGLE_RUNS
 from llr.sweep._spec import SPEC_VERSION
 
-__all__ = ["RESULTS_FILE", "check_same_sweep", "claim", "fresh_folder", "locked", "sweep_folder"]
+__all__ = [
+    "RESULTS_FILE",
+    "check_same_sweep",
+    "claimed",
+    "fresh_folder",
+    "locked",
+    "sweep_folder",
+]
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
@@ -138,10 +145,22 @@ def check_same_sweep(folder: Path, config: Config) -> None:
         )
 
 
-def claim(folder: Path, config: Config) -> None:
-    """Note in a folder what is computed in it; its runs stay."""
-    with written_aside(folder / CONFIG_FILE) as file:
-        file.write(f"{_VERSIONS}\n{config.to_yaml()}".encode())
+@contextmanager
+def claimed(folder: Path, config: Config) -> Iterator[None]:
+    """Hold a folder for a config's sweep alone: check it, lock it, note what is computed in it.
+
+    A folder that holds something else is refused before anything is written to it; it is checked
+    again under the lock, since another process may have claimed it in between.
+
+    Raises:
+        StoreError: if it holds another sweep, another process has it, or it cannot be written.
+    """
+    check_same_sweep(folder, config)
+    with locked(folder):
+        check_same_sweep(folder, config)
+        with written_aside(folder / CONFIG_FILE) as file:
+            file.write(f"{_VERSIONS}\n{config.to_yaml()}".encode())
+        yield
 
 
 def _fixed(config: Config) -> list[str]:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
-from llr.errors import InvalidInputError
+from llr.errors import InvalidInputError, kind_of
 from llr.sweep._chunks import Chunk, partition, pending
 from llr.sweep._config import Config
 from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
 from llr.sweep._executor import AbstractExecutor, Failure
-from llr.sweep._executors import make_executor
+from llr.sweep._executors import EXECUTORS, make_executor
 from llr.sweep._files import copy_aside, disk_errors
 from llr.sweep._folder import (
     RESULTS_FILE,
     check_same_sweep,
-    claim,
+    claimed,
     fresh_folder,
-    locked,
     sweep_folder,
 )
 from llr.sweep._grid import grid
@@ -42,49 +41,66 @@ __all__ = ["plan_sweep", "run_sweep"]
 
 ERRORS_FILE = "errors.log"
 
+OpenStore: TypeAlias = Callable[[Path], AbstractStore]
+"""Makes the store over a sweep's folder, whether new or left there by an earlier sweep."""
+
 
 @dataclass(frozen=True)
-class _Work:
-    """A sweep, ready to run."""
+class _Sweep:
+    """A sweep as its config describes it, before anything is read from its folder."""
 
     config: Config
     folder: Path
     specs: Sequence[RunSpec]
-    store: AbstractStore
     chunks: Sequence[Chunk]
     executor: AbstractExecutor
+    open_store: OpenStore
 
-    @property
-    def n_pending(self) -> int:
-        """Runs to train."""
-        return sum(len(chunk.wanted) for chunk in self.chunks)
-
-    @property
-    def seconds(self) -> float:
-        """Estimate of the time."""
-        work = sum(chunk.seconds for chunk in self.chunks)
-        longest = max((chunk.seconds for chunk in self.chunks), default=0.0)
-        return max(longest, work / self.executor.workers)
+    def opened(self) -> AbstractStore:
+        """The store over the folder, as the caller's function makes it."""
+        store = self.open_store(self.folder)
+        if not isinstance(store, AbstractStore):
+            raise InvalidInputError(
+                "store must be a function that makes an AbstractStore from a folder, got "
+                f"{self.open_store!r}, which made {kind_of(store)}."
+            )
+        return store
 
 
-def _prepare(config: Config, folder: Path) -> _Work:
-    """Read the store and find what is left to do; nothing is written."""
-    check_same_sweep(folder, config)
-    specs = grid(config)
-    store = JsonLinesStore(folder)
-    execution = config.execution
+def _prepare(
+    config: Config, *, force: bool, executor: AbstractExecutor | None, open_store: OpenStore
+) -> _Sweep:
+    """Check the arguments, make the grid and choose who trains it; nothing is read or written."""
+    _check(config, executor, open_store)
+    folder = sweep_folder(config)
+    if force:
+        folder = fresh_folder(folder)
+        experiment = config.experiment.model_copy(update={"name": folder.name})
+        config = config.model_copy(update={"experiment": experiment})
+    specs, execution = grid(config), config.execution
     chunks = partition(specs, batch_size=execution.batch_size, engine=execution.engine)
-    executor = make_executor(
-        execution,
-        device=config.experiment.device,
-        n_chunks=len(chunks),
-        seconds=sum(chunk.seconds for chunk in chunks),
-    )
-    return _Work(config, folder, specs, store, pending(chunks, store.entries), executor)
+    if executor is None:
+        executor = make_executor(
+            execution,
+            device=config.experiment.device,
+            n_chunks=len(chunks),
+            seconds=_seconds(chunks),
+        )
+    return _Sweep(config, folder, specs, chunks, executor, open_store)
 
 
-def _check(config: object) -> None:
-    """Refuse what is not a config, such as the path of one."""
+def _seconds(chunks: Iterable[Chunk]) -> float:
+    """Estimate of the work on one CPU."""
+    return sum(chunk.seconds for chunk in chunks)
+
+
+def _n_wanted(chunks: Iterable[Chunk]) -> int:
+    """Runs to train."""
+    return sum(len(chunk.wanted) for chunk in chunks)
+
+
+def _check(config: object, executor: object, open_store: object) -> None:
+    """Refuse arguments of the wrong kind, such as the path of a config or an executor's name."""
     if not isinstance(config, Config):
         how = (
             "llr.sweep.parse_config(values) makes one"
@@ -92,20 +108,38 @@ def _check(config: object) -> None:
             else "llr.load_config(path) reads one"
         )
         raise InvalidInputError(f"config must be a Config, got {type(config).__name__}; {how}.")
+    if executor is not None and not isinstance(executor, AbstractExecutor):
+        hint = f"; set execution.executor={executor} in the config" if executor in EXECUTORS else ""
+        raise InvalidInputError(
+            f"executor must be an AbstractExecutor or None, got {kind_of(executor)}{hint}."
+        )
+    if not callable(open_store):
+        raise InvalidInputError(
+            "store must be a function that makes an AbstractStore from a folder, such as the "
+            f"class JsonLinesStore, got {kind_of(open_store)}."
+        )
 
 
-def plan_sweep(config: Config, *, force: bool = False) -> SweepPlan:
+def plan_sweep(
+    config: Config,
+    *,
+    force: bool = False,
+    executor: AbstractExecutor | None = None,
+    store: OpenStore = JsonLinesStore,
+) -> SweepPlan:
     """What :func:`run_sweep` would do; nothing is written.
 
     Args:
         config: of the sweep.
         force: as in :func:`run_sweep`.
+        executor: as in :func:`run_sweep`.
+        store: as in :func:`run_sweep`.
 
     Returns:
         Sizes, and a rough upper estimate of the time.
 
     Raises:
-        InvalidInputError: if ``config`` is no :class:`Config`, but for example a path.
+        InvalidInputError: if an argument is of another type, for example the path of a config.
         StoreError: if the folder holds another sweep.
 
     Example:
@@ -114,25 +148,34 @@ def plan_sweep(config: Config, *, force: bool = False) -> SweepPlan:
         >>> plan_sweep(config, force=True).n_runs
         18
     """
-    _check(config)
-    folder = sweep_folder(config)
-    work = _prepare(config, fresh_folder(folder) if force else folder)
+    sweep = _prepare(config, force=force, executor=executor, open_store=store)
+    check_same_sweep(sweep.folder, sweep.config)
+    with closing(sweep.opened()) as opened:
+        left = pending(sweep.chunks, opened.entries)
     axes = ("model", "scale", "width", "sample_size", "init_std", "seed")
-    counts = {f"{axis}s": len({getattr(spec, axis) for spec in work.specs}) for axis in axes}
+    counts = {f"{axis}s": len({getattr(spec, axis) for spec in sweep.specs}) for axis in axes}
     counts.pop("scales" if config.model.scale is None else "widths")
+    longest = max((chunk.seconds for chunk in left), default=0.0)
     return SweepPlan(
-        folder=work.folder,
+        folder=sweep.folder,
         grid=counts,
-        n_runs=len(work.specs),
-        n_stored=len(work.specs) - work.n_pending,
-        n_chunks=len(work.chunks),
-        executor=work.executor.name,
-        workers=work.executor.workers,
-        seconds=work.seconds,
+        n_runs=len(sweep.specs),
+        n_stored=len(sweep.specs) - _n_wanted(left),
+        n_chunks=len(left),
+        executor=sweep.executor.name,
+        workers=sweep.executor.workers,
+        seconds=max(longest, _seconds(left) / sweep.executor.workers),
     )
 
 
-def run_sweep(config: Config, *, force: bool = False, progress: bool | None = None) -> SweepResult:
+def run_sweep(
+    config: Config,
+    *,
+    force: bool = False,
+    progress: bool | None = None,
+    executor: AbstractExecutor | None = None,
+    store: OpenStore = JsonLinesStore,
+) -> SweepResult:
     """Train every run of a config's grid that is not stored yet, and write the results.
 
     Runs are stored as they finish; however the sweep ends, the same call goes on from there, and
@@ -143,12 +186,16 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
         config: of the sweep; its folder is ``output.dir / experiment.name``.
         force: start over into a new folder, ``<name>-2`` and so on; nothing is deleted.
         progress: whether to draw a progress bar; None: if standard error is a terminal.
+        executor: trains the batches in place of the one that ``execution.executor`` names; it
+            must keep the contract :class:`llr.testing.ExecutorContract`.
+        store: makes the store over the sweep's folder; what it makes must keep the contract
+            :class:`llr.testing.StoreContract`. The results files are written as always.
 
     Returns:
         Where the results are, and what was done.
 
     Raises:
-        InvalidInputError: if ``config`` is no :class:`Config`, but for example a path.
+        InvalidInputError: if an argument is of another type, for example the path of a config.
         ConfigError: if the device is not there, or the name no plain folder name.
         StoreError: if the folder holds another sweep, another process writes to it, or the disk
             fails.
@@ -167,73 +214,64 @@ def run_sweep(config: Config, *, force: bool = False, progress: bool | None = No
         (4, 0)
     """
     started = time.monotonic()
-    _check(config)
-    check_device(config)
-    folder = sweep_folder(config)
-    if force:
-        folder = fresh_folder(folder)
-        experiment = config.experiment.model_copy(update={"name": folder.name})
-        config = config.model_copy(update={"experiment": experiment})
-    check_same_sweep(folder, config)
-    grid(config)  # a config without a grid leaves no folder behind
-    with locked(folder):
-        work = _prepare(config, folder)
-        claim(folder, config)
-        with (
-            closing(work.store),
-            progress_bar(
-                n_runs=len(work.specs),
-                n_done=len(work.specs) - work.n_pending,
-                seconds=sum(chunk.seconds for chunk in work.chunks),
-                show=progress,
-            ) as shown,
-        ):
-            for damage in work.store.damage:
+    sweep = _prepare(config, force=force, executor=executor, open_store=store)
+    check_device(sweep.config)
+    with claimed(sweep.folder, sweep.config), closing(sweep.opened()) as opened:
+        left = pending(sweep.chunks, opened.entries)
+        n_pending = _n_wanted(left)
+        with progress_bar(
+            n_runs=len(sweep.specs),
+            n_done=len(sweep.specs) - n_pending,
+            seconds=_seconds(left),
+            show=progress,
+        ) as shown:
+            for damage in opened.damage:
                 shown.say(f"{damage}. The rest is kept; this run counts as missing.")
             try:
-                failures = _train(work, shown)
-                statuses = _write(work)
-                copy_aside(folder / RESULTS_FILE, folder.parent / RESULTS_FILE)
+                failures = _train(sweep, opened, left, shown)
+                statuses = _write(sweep, opened)
+                copy_aside(sweep.folder / RESULTS_FILE, sweep.folder.parent / RESULTS_FILE)
             except KeyboardInterrupt:
-                raise _interrupted(work, force=force) from None
+                raise _interrupted(sweep, force=force) from None
         return SweepResult(
-            folder=folder,
-            n_runs=len(work.specs),
-            n_trained=work.n_pending - len(failures),
+            folder=sweep.folder,
+            n_runs=len(sweep.specs),
+            n_trained=n_pending - len(failures),
             failures=tuple(failures),
-            damage=tuple(str(damage) for damage in work.store.damage),
+            damage=tuple(str(damage) for damage in opened.damage),
             seconds=time.monotonic() - started,
             statuses=statuses,
         )
 
 
-def _train(work: _Work, shown: Progress) -> list[FailedRun]:
-    """Train all chunks, store what comes; the runs of a chunk that failed are tried alone."""
-    config = work.config
+def _train(
+    sweep: _Sweep, store: AbstractStore, left: Sequence[Chunk], shown: Progress
+) -> list[FailedRun]:
+    """Train chunks and store their runs; the runs of a chunk that failed are tried one by one."""
+    config = sweep.config
     task = TrainChunk(
         engine=config.execution.engine,
         device=config.experiment.device,
-        threads=work.executor.threads,
+        threads=sweep.executor.threads,
         keep_parameters=config.output.save_parameters,
     )
     failures: list[FailedRun] = []
     alone: list[Chunk] = []
-    told: set[str] = set()
-    for chunks in (work.chunks, alone):
-        with closing(work.executor.map(task, chunks)) as outcomes:
+    reported: set[str] = set()
+    for chunks in (left, alone):
+        with closing(sweep.executor.map(task, chunks)) as outcomes:
             for outcome in outcomes:
                 chunk = outcome.item
                 if outcome.value is not None:
-                    work.store.append(outcome.value)
+                    store.append(outcome.value)
                     shown.advance(runs=len(chunk.wanted), seconds=chunk.seconds)
                     continue
                 failure = outcome.failure or Failure("No reason was given.")
-                single = len(chunk.specs) == 1
-                if failure.message not in told:
-                    told.add(failure.message)
-                    _report(work.folder, shown, chunk, failure)
-                if single:
-                    work.store.append([error_record(chunk, failure.message)])
+                if failure.message not in reported:
+                    reported.add(failure.message)
+                    _report(sweep.folder, shown, chunk, failure)
+                if len(chunk.specs) == 1:
+                    store.append([error_record(chunk, failure.message)])
                     failures.append(FailedRun(chunk.specs[0].id, failure.message))
                     shown.advance(runs=1, seconds=chunk.seconds)
                 else:
@@ -241,14 +279,15 @@ def _train(work: _Work, shown: Progress) -> list[FailedRun]:
     return failures
 
 
-def _interrupted(work: _Work, *, force: bool) -> SweepInterrupted:
+def _interrupted(sweep: _Sweep, *, force: bool) -> SweepInterrupted:
     """Write the results so far; say how to go on."""
-    with closing(JsonLinesStore(work.folder)) as store:  # Ctrl-C may have come in mid-append
-        statuses = _write(replace(work, store=store))
+    # Reopen: the interrupt may have hit during an append.
+    with closing(sweep.opened()) as store:
+        statuses = _write(sweep, store)
     done = statuses.total() - statuses["error"]
-    how = f", with experiment.name={work.folder.name} instead of --force" if force else ""
+    how = f", with experiment.name={sweep.folder.name} instead of --force" if force else ""
     return SweepInterrupted(
-        f"Stopped: {done} of {len(work.specs)} runs are finished and kept in {work.folder}. "
+        f"Stopped: {done} of {len(sweep.specs)} runs are finished and kept in {sweep.folder}. "
         f"The same command goes on from there{how}."
     )
 
@@ -265,36 +304,36 @@ def _report(folder: Path, shown: Progress, chunk: Chunk, failure: Failure) -> No
             file.write(f"{what}:\n{failure.details}\n")
 
 
-def _write(work: _Work) -> Counter[str]:
+def _write(sweep: _Sweep, store: AbstractStore) -> Counter[str]:
     """Write the results of all runs that are stored; how many have each status."""
-    entries = work.store.entries
-    stored = [spec.id for spec in work.specs if spec.id in entries]
+    entries = store.entries
+    stored = [spec.id for spec in sweep.specs if spec.id in entries]
     return write_results(
-        work.folder,
-        store=work.store,
+        sweep.folder,
+        store=store,
         ids=stored,
         header={
-            "name": work.config.experiment.name,
-            "n_runs": len(work.specs),
+            "name": sweep.config.experiment.name,
+            "n_runs": len(sweep.specs),
             "n_finished": sum(not entries[run_id].failed for run_id in stored),
-            "config": work.config.to_dict(),
-            "environment": _environment(work),
+            "config": sweep.config.to_dict(),
+            "environment": _environment(sweep),
         },
-        optimistic=optimistic_sample_sizes(work.specs),
+        optimistic=optimistic_sample_sizes(sweep.specs),
     )
 
 
-def _environment(work: _Work) -> dict[str, Any]:
+def _environment(sweep: _Sweep) -> dict[str, Any]:
     """Where and how the sweep ran."""
-    experiment = work.config.experiment
+    experiment = sweep.config.experiment
     device = torch.device(experiment.device)
-    is_gpu = device.type == "cuda" and work.config.execution.address is None
+    is_gpu = device.type == "cuda" and sweep.config.execution.address is None
     return {
         **describe_environment(),
         "device": torch.cuda.get_device_name(device) if is_gpu else experiment.device,
         "dtype": "float64",
         "seed": experiment.seed,
-        "executor": work.executor.name,
-        "workers": work.executor.workers,
-        "threads": work.executor.threads or torch.get_num_threads(),
+        "executor": sweep.executor.name,
+        "workers": sweep.executor.workers,
+        "threads": sweep.executor.threads or torch.get_num_threads(),
     }
