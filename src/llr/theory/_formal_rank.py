@@ -26,14 +26,20 @@ from llr.theory.two_layer import coefficient_matrix, read_two_layer
 __all__ = ["formal_rank"]
 
 
-def formal_rank(model: nn.Module, *, params: Mapping[str, Tensor] | None = None) -> int:
+def formal_rank(
+    model: nn.Module, *, params: Mapping[str, Tensor] | None = None, seed: int = 0
+) -> int:
     r"""Exact model rank at a parameter point, by linear algebra alone.
 
     The model rank r(theta) is the dimension of the span of the tangent functions
     d f(.; theta) / d theta_i, i = 1..M. For every two-layer tanh network the tangent functions
     are known combinations of linearly independent functions, and the rank is that of the matrix
-    of coefficients: exact at every point, degenerate ones too. Parameters are taken at their
-    exact binary values, so units are equal when they are, and differ when their last bit does.
+    of coefficients, at every point, degenerate ones too. Parameters are taken at their exact
+    binary values, so units are equal when they are, and differ when their last bit does.
+
+    That rank is computed modulo two random 61-bit primes. It is never too large. It is certain
+    where every block of the matrix has full rank; elsewhere it is too small with a probability
+    below 2^-60 over the primes (for ranks up to 250,000).
 
     Args:
         model: a two-layer tanh network (fully connected or convolutional, with or without weight
@@ -41,6 +47,7 @@ def formal_rank(model: nn.Module, *, params: Mapping[str, Tensor] | None = None)
             network of any depth, a matrix factorisation, a diagonal network, or one of the toys.
             Parameters with ``requires_grad=False`` are constants.
         params: parameters by name that replace the model's own.
+        seed: of the primes; the same seed gives the same primes.
 
     Returns:
         The model rank.
@@ -59,12 +66,12 @@ def formal_rank(model: nn.Module, *, params: Mapping[str, Tensor] | None = None)
     """
     network = read_two_layer(model, params)
     if network is not None:
-        return sparse_rank(coefficient_matrix(network))
+        return sparse_rank(lambda field: coefficient_matrix(network, field), seed=seed)
     layers = linear_layers(model)
     if layers is not None:
-        return linear_network_rank(model, params, layers)
+        return linear_network_rank(model, params, layers, seed=seed)
     if isinstance(model, MatrixFactorization):
-        return factorization_rank(model, params)
+        return factorization_rank(model, params, seed=seed)
     if isinstance(model, (DiagonalNetwork, DifferenceOfSquares, ToyLinear, ToyNonlinear)):
         return vector_model_rank(model, params)
     raise UnsupportedModuleError(

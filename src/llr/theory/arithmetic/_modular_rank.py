@@ -1,184 +1,108 @@
-"""Exact ranks of matrices of floating-point numbers, by arithmetic modulo a large prime.
-
-Every finite float is a dyadic rational m 2^e. Reducing dyadic rationals modulo p = 2^61 - 1 is
-a ring homomorphism, so the rank modulo p never exceeds the true rank, and falls short only if p
-divides every maximal nonzero minor. A single entry never vanishes (a mantissa is below 2^53, and
-2 is invertible), so blocks of one row or column are certain; for larger blocks a coincidence has
-odds of about 2^-61 a pivot. No tolerance enters: equal means equal.
-
-p is a Mersenne prime: products of two residues fit into 64-bit words split in halves, and 2^e is
-a rotation, so that all of it is NumPy.
-"""
+"""Ranks of dense matrices modulo a prime, by Gaussian elimination."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse import csgraph
-from torch import Tensor
 
-from llr.errors import InvalidInputError
+from llr.theory.arithmetic._exact_values import Integers
+from llr.theory.arithmetic._prime_field import PrimeField, Residues
 
-__all__ = [
-    "Floats",
-    "Integers",
-    "Residues",
-    "SparseMatrix",
-    "exact_array",
-    "matrix_rank",
-    "multiply",
-    "residues",
-    "sparse_rank",
-]
+__all__ = ["matrix_rank", "ranks_of_blocks"]
 
-PRIME = 2**61 - 1
-Residues: TypeAlias = npt.NDArray[np.uint64]
-Integers: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
+FEW = 8
+"""Columns, or rows of a triangle, that are eliminated one by one."""
 
-_P = np.uint64(PRIME)
-_LOW31, _LOW30 = np.uint64(2**31 - 1), np.uint64(2**30 - 1)
-_S30, _S31, _S61 = np.uint64(30), np.uint64(31), np.uint64(61)
+ENTRIES_AT_ONCE = 2**18
+"""Entries of equal blocks that are eliminated together."""
 
 
-def exact_array(name: str, tensor: Tensor) -> Floats:
-    """The tensor's values as float64, which holds every float16, bfloat16 and float32 exactly.
+def matrix_rank(matrix: Residues, field: PrimeField) -> int:
+    """Rank of one matrix."""
+    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    return _eliminate(tall, field)[1].shape[1]
 
-    Raises:
-        InvalidInputError: if a value is complex, infinite or NaN.
+
+def _eliminate(matrix: Residues, field: PrimeField) -> tuple[Integers, Residues]:
+    """Elimination by halves of the columns, so that most of the work is matrix products.
+
+    Returns:
+        An order of the rows, the r pivot rows first, and the factors (n, r), in that order: unit
+        lower triangular, and such that matrix[order] = factors @ (r independent rows).
     """
-    if tensor.is_complex():
-        raise InvalidInputError(f"{name} must be real, got dtype {tensor.dtype}.")
-    values = tensor.detach().cpu().double().numpy()
-    if not np.isfinite(values).all():
-        raise InvalidInputError(
-            f"{name} must be finite, got infinite or NaN entries. "
-            "The training that made these parameters diverged; take an earlier state."
-        )
-    return values
+    if matrix.shape[1] <= FEW:
+        return _eliminate_few(matrix, field)
+    half = matrix.shape[1] // 2
+    order, factors = _eliminate(matrix[:, :half], field)
+    rank = factors.shape[1]
+    right = matrix[order, half:]
+    top = _solve(factors[:rank], right[:rank], field)
+    rest = field.minus(right[rank:], field.matrix_product(factors[rank:], top))
+    order_below, factors_below = _eliminate(rest, field)
+    order[rank:] = order[rank:][order_below]
+    below = np.concatenate([factors[rank:][order_below], factors_below], axis=1)
+    above = np.pad(factors[:rank], ((0, 0), (0, factors_below.shape[1])))
+    return order, np.concatenate([above, below])
 
 
-def residues(values: Floats) -> Residues:
-    """Floats modulo the prime."""
-    mantissa, exponent = np.frexp(values)
-    integer = (mantissa * 2.0**53).astype(np.int64)
-    magnitude = np.abs(integer).astype(np.uint64)
-    power = np.uint64(1) << ((exponent.astype(np.int64) - 53) % 61).astype(np.uint64)
-    result = _times(magnitude, power)
-    return np.where((integer < 0) & (result > 0), _P - result, result)
-
-
-def multiply(a: Residues, b: Residues) -> Residues:
-    """Matrix product of residues."""
-    out = np.zeros((a.shape[0], b.shape[1]), dtype=np.uint64)
-    for k in range(a.shape[1]):
-        out = _reduce(out + _times(a[:, k, None], b[None, k, :]))
-    return out
-
-
-def matrix_rank(matrix: Residues) -> int:
-    """Rank of a dense matrix of residues, by Gaussian elimination."""
-    rest = (matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T).copy()
-    rank = 0
-    while rest.size:
-        pivots = np.flatnonzero(rest[:, 0])
+def _eliminate_few(matrix: Residues, field: PrimeField) -> tuple[Integers, Residues]:
+    """The same for few columns, one by one."""
+    rest, n, rank = matrix.copy(), len(matrix), 0
+    order, factors = np.arange(n), np.zeros(matrix.shape, dtype=np.int64)
+    for column in range(matrix.shape[1]):
+        pivots = np.flatnonzero(rest[rank:, column])
         if len(pivots) == 0:
-            rest = rest[:, 1:]
             continue
+        swap = [rank, rank + pivots[0]]
+        for rows in (rest, factors, order):
+            rows[swap] = rows[swap[::-1]]
+        below = slice(rank + 1, n)
+        inverse = np.array(field.inverse(int(rest[rank, column])), dtype=np.int64)
+        factors[rank, rank] = 1
+        factors[below, rank] = field.times(rest[below, column], inverse)
+        change = field.times(factors[below, rank, None], rest[rank, None, column:])
+        rest[below, column:] = field.minus(rest[below, column:], change)
         rank += 1
-        inverse = np.array(pow(int(rest[pivots[0], 0]), -1, PRIME), dtype=np.uint64)
-        pivot_row = _times(rest[pivots[0], 1:], inverse)
-        below, first = pivots[1:], pivots[0]
-        if len(below):
-            change = _times(rest[below, :1], pivot_row[None, :])
-            rest[below, 1:] = _reduce(rest[below, 1:] + (_P - change))
-        rest[first] = rest[0]
-        rest = rest[1:, 1:]
-    return rank
+    return order, factors[:, :rank]
 
 
-class SparseMatrix:
-    """A matrix collected entry by entry; entries at one place add up."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[Integers, Integers, Floats]] = []
-
-    def add(self, rows: Integers, columns: Integers, values: Floats) -> None:
-        """Add entries, given as three arrays of shapes that broadcast together."""
-        row, column, value = np.broadcast_arrays(rows, columns, values)
-        self._parts.append((row.ravel(), column.ravel(), value.ravel()))
-
-    def combined(self) -> tuple[Integers, Integers, Residues]:
-        """Row, column and residue of the nonzero entries, those at one place added up."""
-        empty = np.zeros(0, dtype=np.int64)
-        rows = np.concatenate([empty, *(part[0] for part in self._parts)])
-        columns = np.concatenate([empty, *(part[1] for part in self._parts)])
-        values = np.concatenate([np.zeros(0), *(part[2] for part in self._parts)])
-        order = np.lexsort((columns, rows))
-        rows, columns, exact = rows[order], columns[order], residues(values[order])
-        first = np.ones(len(rows), dtype=bool)
-        first[1:] = (np.diff(rows) != 0) | (np.diff(columns) != 0)
-        starts = np.flatnonzero(first)
-        if len(starts) < len(rows):  # sums of halves cannot overflow
-            low = np.add.reduceat(exact & _LOW31, starts)
-            high = np.add.reduceat(exact >> _S31, starts)
-            exact = _reduce(_reduce(low) + _times(_reduce(high), np.array(2**31, np.uint64)))
-        keep = exact != 0
-        return rows[starts][keep], columns[starts][keep], exact[keep]
+def _solve(triangle: Residues, right: Residues, field: PrimeField) -> Residues:
+    """X with triangle @ X = right, for a unit lower triangular matrix, by halves."""
+    n = len(triangle)
+    if n <= FEW:
+        solution = right.copy()
+        for row in range(1, n):
+            change = field.matrix_product(triangle[row : row + 1, :row], solution[:row])
+            solution[row] = field.minus(solution[row], change[0])
+        return solution
+    half = n // 2
+    top = _solve(triangle[:half, :half], right[:half], field)
+    below = field.minus(right[half:], field.matrix_product(triangle[half:, :half], top))
+    return np.concatenate([top, _solve(triangle[half:, half:], below, field)])
 
 
-def sparse_rank(matrix: SparseMatrix) -> int:
-    """Exact rank of a sparse matrix: the sum over the blocks that share no row and no column."""
-    rows, columns, values = matrix.combined()
-    if len(values) == 0:
-        return 0
-    row_ids, rows = np.unique(rows, return_inverse=True)
-    column_ids, columns = np.unique(columns, return_inverse=True)
-    n_rows, n_columns = len(row_ids), len(column_ids)
-    size = n_rows + n_columns
-    graph = sparse.coo_array((np.ones(len(rows)), (rows, n_rows + columns)), shape=(size, size))
-    n_blocks, block = csgraph.connected_components(graph, directed=False)
-    thin = np.minimum(
-        np.bincount(block[:n_rows], minlength=n_blocks),
-        np.bincount(block[n_rows:], minlength=n_blocks),
-    )
-    rank = int((thin == 1).sum())
-    wide = np.flatnonzero(thin[block[rows]] > 1)
-    order = wide[np.argsort(block[rows[wide]], kind="stable")]
-    starts = np.flatnonzero(np.diff(block[rows[order]], prepend=-1))
-    known: dict[tuple[tuple[int, ...], bytes], int] = {}
-    for entries in np.split(order, starts[1:]) if len(order) else []:
-        dense = _dense(rows[entries], columns[entries], values[entries])
-        key = (dense.shape, dense.tobytes())
-        if key not in known:
-            known[key] = matrix_rank(dense)
-        rank += known[key]
-    return rank
+def ranks_of_blocks(blocks: Residues, field: PrimeField) -> Integers:
+    """Ranks (B,) of equally large matrices (B, n, m), eliminated side by side."""
+    if blocks.shape[1] < blocks.shape[2]:
+        blocks = blocks.transpose(0, 2, 1)
+    step = max(1, ENTRIES_AT_ONCE // max(1, blocks.shape[1] * blocks.shape[2]))
+    parts = [_ranks(blocks[i : i + step], field) for i in range(0, len(blocks), step)]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
 
 
-def _times(a: Residues, b: Residues) -> Residues:
-    """Elementwise product modulo 2^61 - 1 of residues, in halves of 31 bits."""
-    a_high, a_low = a >> _S31, a & _LOW31
-    b_high, b_low = b >> _S31, b & _LOW31
-    middle = a_low * b_high + a_high * b_low
-    # a b = high 2^62 + middle 2^31 + low, with 2^61 = 1 and middle = m1 2^30 + m0.
-    high = (a_high * b_high) << np.uint64(1)
-    return _reduce(high + (middle >> _S30) + ((middle & _LOW30) << _S31) + a_low * b_low)
-
-
-def _reduce(a: Residues) -> Residues:
-    """A sum below 2^64 as a residue."""
-    a = (a & _P) + (a >> _S61)
-    return np.where(a >= _P, a - _P, a)
-
-
-def _dense(rows: Integers, columns: Integers, values: Residues) -> Residues:
-    """The block as a dense matrix, rows and columns renumbered in order."""
-    row_ids, i = np.unique(rows, return_inverse=True)
-    column_ids, j = np.unique(columns, return_inverse=True)
-    block = np.zeros((len(row_ids), len(column_ids)), dtype=np.uint64)
-    block[i, j] = values
-    return block
+def _ranks(blocks: Residues, field: PrimeField) -> Integers:
+    """Elimination without division: row times pivot, minus entry times pivot row."""
+    rest = blocks.copy()
+    index = np.arange(len(rest))
+    unused = np.ones(rest.shape[:2], dtype=bool)
+    for column in range(rest.shape[2]):
+        entries = rest[:, :, column]
+        candidates = unused & (entries != 0)
+        pivot = candidates.argmax(axis=1)
+        found = candidates[index, pivot]
+        unused[index, pivot] &= ~found
+        pivot_row = rest[index, pivot, column + 1 :][:, None, :]
+        scaled = field.times(rest[:, :, column + 1 :], entries[index, pivot][:, None, None])
+        changed = field.minus(scaled, field.times(entries[:, :, None], pivot_row))
+        update = (unused & found[:, None])[:, :, None]
+        rest[:, :, column + 1 :] = np.where(update, changed, rest[:, :, column + 1 :])
+    return (~unused).sum(axis=1)

@@ -33,26 +33,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from llr.theory.arithmetic import Floats, Integers, SparseMatrix
+from llr.theory.arithmetic import Floats, Integers, PrimeField, SparseMatrix
 from llr.theory.two_layer._hidden_units import TwoLayerNetwork
 from llr.theory.two_layer._unit_groups import CONSTANT, group_units
 
 __all__ = ["coefficient_matrix"]
 
 
-def coefficient_matrix(network: TwoLayerNetwork) -> SparseMatrix:
-    """Coefficients of the tangent functions (columns) in the independent functions (rows)."""
+def coefficient_matrix(network: TwoLayerNetwork, field: PrimeField) -> SparseMatrix:
+    """Coefficients, modulo p, of the tangent functions (columns) in the independent ones (rows)."""
     units, d = network.units, network.input_size
     group, _ = group_units(units)
     n, s = units.weights.shape
     n_groups, n_outputs = int(group.max(initial=CONSTANT)) + 1, units.output.shape[1]
     varies = group != CONSTANT
     one = (2 + d) * n_groups  # rows: tanh(z_g), then tanh'(z_g), then tanh'(z_g) x_t, 1, x_t
-    matrix = SparseMatrix()
+    matrix = SparseMatrix(field)
     for l in range(n_outputs):
 
         def add(row: Integers, column: Integers, value: Floats, l: int = l) -> None:
-            matrix.add(row * n_outputs + l, column, value)
+            matrix.add(row * n_outputs + l, column, field.residues(value))
 
         output = units.output[:, l]
         column = 0
