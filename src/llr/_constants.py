@@ -1,9 +1,24 @@
-"""Numbers that more than one room must agree on."""
+"""Numbers and columns that several parts of the package must agree on."""
 
 from __future__ import annotations
 
-__all__ = ["RECOVERY_THRESHOLD"]
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+__all__ = ["GROUP_COLUMNS", "RECOVERY_THRESHOLD", "Setting", "setting_of"]
 
 RECOVERY_THRESHOLD = 1e-3
-"""A run has recovered the target if its test MSE is below this, the papers' switch from order one
-errors to small ones; results files and analysis use the same value."""
+"""A run has recovered the target if its test MSE is below this, the papers' switch from errors of
+order one to small ones. Results files and analysis use the same value."""
+
+GROUP_COLUMNS = ("model", "scale", "width", "init_std")
+"""Columns that tell the settings of a sweep apart: runs that agree in them differ only in their
+number of samples and their seed."""
+
+Setting: TypeAlias = tuple[Any, ...]
+"""The values of one setting, in the order of ``GROUP_COLUMNS``."""
+
+
+def setting_of(record: Mapping[str, Any]) -> Setting:
+    """The setting that a run belongs to."""
+    return tuple(record[name] for name in GROUP_COLUMNS)

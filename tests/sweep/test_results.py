@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llr._constants import RECOVERY_THRESHOLD
+from llr.analysis import RecordSummary
 from llr.errors import ResultsError
 from llr.sweep import (
     SCHEMA_VERSION,
@@ -22,20 +23,20 @@ from llr.sweep import (
     read_results,
     run_sweep,
 )
-from llr.sweep._summary import SummaryTable
 from llr.theory import optimistic_sample_size
 
 SETTING = {"model": "mlp", "scale": 1, "width": 3, "init_std": 1e-10, "sample_size": 21}
 
 WITH_WORDS = json.dumps(
     {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "runs": [
             {**SETTING, "id": "a", "seed": 0, "status": "converged", "steps": 1}
             | {"train_mse": "low", "test_mse": 0.0, "seconds": 0.0}
         ],
     }
 )
+OF_VERSION_1 = json.dumps(json.loads(WITH_WORDS) | {"schema_version": 1})
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def folder(tmp_path_factory):
 
 
 def summary_of(errors, status="max_steps"):
-    table = SummaryTable()
+    table = RecordSummary()
     for error in errors:
         table.add({**SETTING, "status": status, "train_mse": error, "test_mse": error})
     (row,) = table.rows({})
@@ -174,7 +175,7 @@ def test_a_run_without_a_finite_error_is_infinitely_wrong():
 
 
 def test_a_run_that_failed_is_counted_and_no_more():
-    table = SummaryTable()
+    table = RecordSummary()
     table.add({**SETTING, "status": "error", "train_mse": None, "test_mse": None})
     table.add({**SETTING, "status": "converged", "train_mse": 1e-9, "test_mse": 1e-6})
     (row,) = table.rows({})
@@ -207,12 +208,15 @@ def test_no_results_are_asked_for_with_the_sweeps_that_there_are(folder, tmp_pat
     [
         ("", "must be readable JSON"),
         ("[1, 2", "must be readable JSON"),
-        ("[]", "must have schema_version 1, got None"),
-        ('{"schema_version": 2}', "must have schema_version 1, got 2"),
+        ("[]", "must have schema_version 1 or 2, got None"),
+        ('{"schema_version": 3}', "must have schema_version 1 or 2, got 3"),
+        ('{"schema_version": true}', "must have schema_version 1 or 2, got True"),
+        ('{"schema_version": 2}', "must have a list of records under 'runs'"),
         ('{"schema_version": 1}', "must have a list of records under 'runs'"),
         ('{"schema_version": 1, "runs": [3]}', "must have a list of records under 'runs'"),
         ('{"schema_version": 1, "runs": [{"id": "a"}]}', "must have model, scale"),
         (WITH_WORDS, "must have numbers or null for train_mse and test_mse"),
+        (OF_VERSION_1, "must have numbers or null for train_mse and test_mse"),
         ("[" * 100_000, "must be readable JSON"),
     ],
 )

@@ -1,18 +1,24 @@
 """From runs to statements: recovery curves, transitions, exponents, clusters."""
 
+from llr._constants import GROUP_COLUMNS
 from llr.analysis._condensation import Condensation, condensation
 from llr.analysis._exponent import Exponent, exponent
-from llr.analysis._frame import GROUP_COLUMNS
 from llr.analysis._recovery import recovery_curve, wilson_interval
+from llr.analysis._run_errors import NOT_TRAINED, counted_error, errors_of
+from llr.analysis._summary_rows import RecordSummary
 from llr.analysis._tables import summary_table, transition_table
 from llr.analysis._transition import Transition, transition
 
 __all__ = [
     "GROUP_COLUMNS",
+    "NOT_TRAINED",
     "Condensation",
     "Exponent",
+    "RecordSummary",
     "Transition",
     "condensation",
+    "counted_error",
+    "errors_of",
     "exponent",
     "recovery_curve",
     "summary_table",

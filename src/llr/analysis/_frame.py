@@ -1,17 +1,15 @@
-"""What every analysis asks of a table of runs: its columns, its groups, its test errors."""
+"""What every analysis needs of a table of runs: its columns and its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from llr._constants import GROUP_COLUMNS
+from llr.analysis._run_errors import NOT_TRAINED
 from llr.errors import InvalidInputError, did_you_mean, quoted_list
-
-GROUP_COLUMNS = ("model", "scale", "width", "init_std")
-"""Columns that tell settings apart: runs that share them differ only in samples and seed."""
 
 
 def check_columns(df: pd.DataFrame, needed: Iterable[str]) -> None:
@@ -28,9 +26,9 @@ def check_columns(df: pd.DataFrame, needed: Iterable[str]) -> None:
 
 
 def trained(df: pd.DataFrame, needed: Iterable[str]) -> pd.DataFrame:
-    """The runs that were trained, with their columns checked; an error is no run, it is rerun."""
+    """The runs that were trained, with their columns checked."""
     check_columns(df, needed)
-    runs = df.loc[df["status"] != "error"] if "status" in df.columns else df
+    runs = df.loc[df["status"] != NOT_TRAINED] if "status" in df.columns else df
     if runs.empty:
         raise InvalidInputError(
             "The table of runs must have at least one run that was trained, got only errors."
@@ -61,13 +59,6 @@ def groups(df: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, Any]
     for _, runs in df.groupby(keys, sort=True, dropna=False):
         first = {name: runs[name].iloc[0] for name in by}
         yield {name: None if pd.isna(value) else value for name, value in first.items()}, runs
-
-
-def errors_of(df: pd.DataFrame, column: str = "test_mse") -> np.ndarray:
-    """The errors of the runs, infinite where one diverged, is not finite or is not there."""
-    errors = np.asarray(pd.to_numeric(df[column], errors="coerce"), dtype=np.float64)
-    diverged = (df["status"] == "diverged").to_numpy() if "status" in df.columns else False
-    return np.where(np.isfinite(errors) & ~np.asarray(diverged), errors, np.inf)
 
 
 def shared_value(df: pd.DataFrame, column: str) -> Any:

@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.special import ndtri
 
 from llr._constants import RECOVERY_THRESHOLD
-from llr.analysis._frame import errors_of, group_columns, groups, trained
+from llr.analysis._frame import group_columns, groups, trained
+from llr.analysis._run_errors import errors_of
 from llr.errors import InvalidInputError, check_number
 
 __all__ = ["recovery_curve", "wilson_interval"]

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from llr._constants import RECOVERY_THRESHOLD
-from llr.analysis._frame import errors_of, group_columns, groups, shared_value, trained
+from llr.analysis._frame import group_columns, groups, shared_value, trained
 from llr.analysis._recovery import recovery_curve
+from llr.analysis._run_errors import error_statistics, errors_of
 from llr.analysis._transition import TransitionMethod, transition
 
 __all__ = ["summary_table", "transition_table"]
@@ -54,7 +55,7 @@ def summary_table(
     df = trained(df, ["sample_size", "test_mse"])
     curve = recovery_curve(df, threshold=threshold, by=by, confidence=confidence)
     rows = [
-        _centres(runs)
+        _cell(runs)
         for _, setting in groups(df, group_columns(df, by))
         for _, runs in setting.groupby("sample_size")
     ]
@@ -96,7 +97,7 @@ def transition_table(
     names = group_columns(df, by)
     rows = []
     for setting, runs in groups(df, names):
-        measured = runs.filter(items=["sample_size", "seed", "test_mse"])
+        measured = runs.filter(items=["sample_size", "seed", "test_mse", "status"])
         found = transition(
             measured,
             threshold=threshold,
@@ -128,26 +129,12 @@ def transition_table(
     return pd.DataFrame(rows)
 
 
-def _centres(runs: pd.DataFrame) -> dict[str, Any]:
-    """Means, medians and spreads of the test MSE of runs of one setting and sample size."""
-    errors = np.sort(errors_of(runs))
-    n = len(errors)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        logs = np.log(errors)
-        mean, log_mean = errors.mean(), logs.mean()
-        finite = np.isfinite(mean) and n > 1
-        log_finite = np.isfinite(log_mean) and n > 1
-        return {
-            "mean": mean,
-            "standard_error": errors.std(ddof=1) / np.sqrt(n) if finite else np.nan,
-            "median": (errors[(n - 1) // 2] + errors[n // 2]) / 2,
-            "q25": np.quantile(errors, 0.25, method="inverted_cdf"),
-            "q75": np.quantile(errors, 0.75, method="inverted_cdf"),
-            "geometric_mean": np.exp(log_mean),
-            "geometric_factor": np.exp(logs.std(ddof=1) / np.sqrt(n)) if log_finite else np.nan,
-            "n_diverged": int(np.isinf(errors).sum()),
-            "train_median": (
-                float(np.median(errors_of(runs, "train_mse"))) if "train_mse" in runs else np.nan
-            ),
-            "optimistic_sample_size": shared_value(runs, "optimistic_sample_size"),
-        }
+def _cell(runs: pd.DataFrame) -> dict[str, Any]:
+    """Statistics of the runs of one setting and sample size."""
+    return {
+        **error_statistics(errors_of(runs)),
+        "train_median": (
+            float(np.median(errors_of(runs, "train_mse"))) if "train_mse" in runs else np.nan
+        ),
+        "optimistic_sample_size": shared_value(runs, "optimistic_sample_size"),
+    }

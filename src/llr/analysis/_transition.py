@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from llr._constants import RECOVERY_THRESHOLD
-from llr.analysis._frame import GROUP_COLUMNS, errors_of, trained
+from llr._constants import GROUP_COLUMNS, RECOVERY_THRESHOLD
+from llr.analysis._frame import trained
+from llr.analysis._run_errors import errors_of
 from llr.errors import InvalidInputError, check_choice, check_number, check_positive_int
 
 __all__ = ["Transition", "TransitionMethod", "transition"]

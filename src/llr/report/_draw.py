@@ -10,6 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from llr.analysis import NOT_TRAINED
 from llr.report._data import choose_runs
 from llr.report._heat_map import plot_heat_map
 from llr.report._loss_curves import plot_loss_curves
@@ -50,7 +51,7 @@ def draw_all(folder: Path | str, *, show: bool = False) -> list[Path]:
 
 def plots_of(sweep: StoredSweep) -> dict[str, Callable[..., Figure]]:
     """Every figure that the sweep has data for, by name."""
-    trained = sweep.runs.loc[sweep.runs["status"] != "error"]
+    trained = sweep.runs.loc[sweep.runs["status"] != NOT_TRAINED]
     plots: dict[str, Callable[..., Figure]] = {
         "test_error": partial(plot_test_error, trained),
         "heat_map": partial(plot_heat_map, trained),

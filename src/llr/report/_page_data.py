@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from llr.analysis import summary_table
+from llr.analysis import NOT_TRAINED, counted_error, errors_of, summary_table
 from llr.report._data import label_settings, optimistic_of
 from llr.report._names import architecture_name, colour_of
 from llr.report._source import History, StoredSweep
@@ -55,7 +55,7 @@ def page_data(sweep: StoredSweep, *, most_runs: int = MOST_RUNS) -> dict[str, An
         the positions of its runs in ``runs``; ``runs``: single runs with details, losses and,
         where kept, parameters; ``n_runs``, of which the rows are made.
     """
-    trained = label_settings(sweep.runs.loc[sweep.runs["status"] != "error"])
+    trained = label_settings(sweep.runs.loc[sweep.runs["status"] != NOT_TRAINED])
     cells = summary_table(trained, by=_CELL[:2])
     chosen = choose_evenly(trained, most=most_runs)
     places = chosen.groupby(_CELL, sort=False).indices
@@ -94,8 +94,7 @@ def choose_evenly(df: pd.DataFrame, *, most: int) -> pd.DataFrame:
     Returns:
         The chosen rows: the first of every cell, then the second of every cell, and so on.
     """
-    errors = df["test_mse"].where(np.isfinite(df["test_mse"]), np.inf)
-    ranked = df.assign(error=errors).groupby(_CELL, sort=False)["error"]
+    ranked = df.assign(error=errors_of(df)).groupby(_CELL, sort=False)["error"]
     middle = (ranked.transform("size") + 1) // 2
     ordered = df.assign(late=ranked.rank(method="first") != middle)
     ordered = ordered.sort_values(["late", "seed"], kind="stable").drop(columns="late")
@@ -120,8 +119,8 @@ def _runs(sweep: StoredSweep, chosen: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "id": row["id"],
                 "n": _value(row["sample_size"]),
-                "train": _value(row["train_mse"]),
-                "test": _value(row["test_mse"]),
+                "train": _value(counted_error(row["train_mse"], row["status"])),
+                "test": _value(counted_error(row["test_mse"], row["status"])),
                 "details": {
                     name: value
                     for name in details

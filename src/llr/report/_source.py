@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from llr.analysis import GROUP_COLUMNS
+from llr._constants import GROUP_COLUMNS
+from llr.analysis import NOT_TRAINED
 from llr.errors import StoreError
 from llr.sweep import (
     JsonLinesStore,
@@ -53,7 +54,7 @@ class StoredSweep:
     @property
     def errors(self) -> pd.DataFrame:
         """The runs that could not be trained."""
-        return self.runs.loc[self.runs["status"] == "error"]
+        return self.runs.loc[self.runs["status"] == NOT_TRAINED]
 
     @property
     def n_finished(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from llr.analysis import Condensation, condensation
+from llr.analysis import Condensation, condensation, errors_of
 from llr.models import TwoLayerTanhMLP
 from llr.report import plot_condensation, plot_heat_panels
 from llr.reproduce._heat_maps import from_on, heat_panel, row_summary, switching_table
@@ -49,7 +49,7 @@ def judge(finished: Finished) -> Outcome:
 def _condensed(finished: Finished, runs: pd.DataFrame, variant: str) -> Condensation:
     """Clusters of the neurons of the best run of a variant at the optimistic sample size."""
     at = (runs["variant"] == variant) & (runs["sample_size"] == finished.paper["condensation_at"])
-    best = runs[at].sort_values("test_mse").iloc[0]
+    best = runs[at].iloc[errors_of(runs[at]).argmin()]
     for plan, config in finished.sweeps:
         chosen = all(best[key] == value for key, value in plan.tuned_columns.items())
         if plan.variant == variant and chosen:

@@ -74,9 +74,8 @@ def switching_table(
     for values, group in runs.groupby(list(by), sort=False):
         setting = dict(zip(by, values, strict=True))
         summary = summary_table(group, threshold=threshold, by=by)
-        half = transition(
-            group[["sample_size", "seed", "test_mse"]], threshold=threshold, n_bootstrap=500
-        )
+        measured = group.filter(items=["sample_size", "seed", "status", "test_mse"])
+        half = transition(measured, threshold=threshold, n_bootstrap=500)
         known = group["optimistic_sample_size"].dropna().unique()
         rows.append(
             {

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from llr.analysis import exponent
+from llr.analysis import errors_of, exponent
 from llr.models import two_layer_structure
 from llr.report import figure_of, style
 from llr.reproduce._beside import draw_beside
@@ -94,7 +94,8 @@ def _theory(finished: Finished) -> pd.DataFrame:
 
 def local_errors(runs: pd.DataFrame) -> pd.DataFrame:
     """Median and quartiles over the seeds of the test MSE / eps^2, a row a variant, eps and n."""
-    groups = runs.assign(ratio=runs["test_mse"] / runs["init_std"] ** 2).groupby(
+    errors = errors_of(runs)
+    groups = runs.assign(test_mse=errors, ratio=errors / runs["init_std"] ** 2).groupby(
         ["variant", "optimistic_sample_size", "init_std", "sample_size"], sort=False, dropna=False
     )
     table = groups.agg(
@@ -102,10 +103,17 @@ def local_errors(runs: pd.DataFrame) -> pd.DataFrame:
         converged=("status", lambda status: int((status == "converged").sum())),
         test_mse=("test_mse", "median"),
         ratio=("ratio", "median"),
-        ratio_low=("ratio", lambda values: values.quantile(0.25)),
-        ratio_high=("ratio", lambda values: values.quantile(0.75)),
+        ratio_low=("ratio", lambda values: _quantile(values, 0.25)),
+        ratio_high=("ratio", lambda values: _quantile(values, 0.75)),
     )
     return table.reset_index().rename(columns={"init_std": "eps"})
+
+
+def _quantile(values: pd.Series, share: float) -> float:
+    """A quantile, interpolated; infinite where it lies between infinite values."""
+    with np.errstate(invalid="ignore"):
+        found = float(np.quantile(values, share))
+    return math.inf if math.isnan(found) else found
 
 
 def error_orders(runs: pd.DataFrame) -> pd.DataFrame:
@@ -113,13 +121,15 @@ def error_orders(runs: pd.DataFrame) -> pd.DataFrame:
 
     Fitted for each seed, whose samples and direction of noise are the same for every eps; the
     median over the seeds, with the least and the greatest. Errors out of
-    float64's reach are left out.
+    float64's reach are left out. A seed with a run that diverged has the exponent -inf: its error
+    does not fall with eps.
     """
+    runs = runs.assign(test_mse=errors_of(runs))
     rows = []
     keys = ["variant", "optimistic_sample_size", "sample_size"]
     for (variant, optimistic, size), group in runs.groupby(keys, sort=False, dropna=False):
         slopes = [
-            exponent(seed["init_std"].to_numpy(), seed["test_mse"].to_numpy()).value
+            _order(seed["init_std"].to_numpy(), seed["test_mse"].to_numpy())
             for _, seed in group[group["test_mse"] > _REACH].groupby("seed")
             if len(seed) > 1
         ]
@@ -135,6 +145,11 @@ def error_orders(runs: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _order(eps: np.ndarray, errors: np.ndarray) -> float:
+    """The exponent of one seed's errors; -inf if a run diverged."""
+    return exponent(eps, errors).value if np.isfinite(errors).all() else -math.inf
 
 
 def onset(orders: pd.DataFrame, above: float) -> int | None:
@@ -226,7 +241,7 @@ def draw_cliffs(errors: pd.DataFrame, orders: pd.DataFrame, titles: Mapping[str,
     colours = dict(zip(stds, colormaps["viridis"](np.linspace(0.0, 0.85, len(stds))), strict=True))
     for (top, bottom), (variant, title) in zip(axes.T, titles.items(), strict=True):
         mine = errors[errors["variant"] == variant]
-        _draw_errors(top, mine[mine["test_mse"] > _REACH], colours)
+        _draw_errors(top, mine[(mine["test_mse"] > _REACH) & np.isfinite(mine["ratio"])], colours)
         order = orders[orders["variant"] == variant]
         bottom.plot(order["sample_size"], order["exponent"], "ko-", ms=2.8, lw=0.9)
         _mark_orders(bottom)
@@ -246,7 +261,8 @@ def draw_cliffs(errors: pd.DataFrame, orders: pd.DataFrame, titles: Mapping[str,
             color=_RED,
             fontweight="bold",
         )
-    axes[0, 0].set_ylim(top=30 * errors["ratio_high"].max())
+    highest = errors.loc[np.isfinite(errors["ratio_high"]), "ratio_high"].max()
+    axes[0, 0].set_ylim(top=30 * highest if highest > 0 else None)
     axes[0, 0].set_ylabel(r"test MSE / $\epsilon^2$")
     axes[1, 0].set_ylabel("order of test MSE")
     axes[0, 0].legend(title=r"noise $\epsilon$", loc="lower left")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from llr.analysis import NOT_TRAINED, errors_of
 from llr.reproduce._settings import Plan, Reproduction
 from llr.reproduce._verdict import Verdict
 
@@ -104,18 +105,17 @@ def _range(values: pd.Series) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def tuned_runs(
-    runs: pd.DataFrame, tuned: Sequence[str], *, by: Sequence[str], error: str = "test_mse"
-) -> pd.DataFrame:
+def tuned_runs(runs: pd.DataFrame, tuned: Sequence[str], *, by: Sequence[str]) -> pd.DataFrame:
     """The runs with the values that give the least mean test error in each setting.
 
-    A setting where some value's runs have all diverged counts them as infinitely wrong.
+    A run that diverged makes the mean of its value infinite, so that the value is chosen in no
+    setting where another one has a finite mean. Where no value has one, the value whose runs
+    diverged least often stands for the setting, and its mean stays infinite.
 
     Args:
-        runs: one row a run.
+        runs: one row per run; those that could not be trained are left out.
         tuned: columns of the values under trial; none: all runs are returned.
         by: columns that make a setting.
-        error: column of the test error.
 
     Returns:
         The rows of the best values, of ties the first.
@@ -127,7 +127,11 @@ def tuned_runs(
     """
     if not tuned:
         return runs
-    finite = runs.assign(**{error: runs[error].where(np.isfinite(runs[error]), np.inf)})
-    means = finite.groupby([*by, *tuned], dropna=False, sort=True)[error].mean().reset_index()
-    best = means.loc[means.groupby(list(by), dropna=False, sort=False)[error].idxmin()]
+    if "status" in runs.columns:
+        runs = runs[runs["status"] != NOT_TRAINED]
+    errors = runs[[*by, *tuned]].assign(_error=errors_of(runs))
+    errors = errors.assign(_diverged=np.isinf(errors["_error"]))
+    values = errors.groupby([*by, *tuned], dropna=False, sort=True).mean().reset_index()
+    ranked = values.sort_values(["_diverged", "_error"], kind="stable")
+    best = ranked.drop_duplicates(list(by))
     return runs.merge(best[[*by, *tuned]], on=[*by, *tuned], how="inner")

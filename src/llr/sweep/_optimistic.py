@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from llr._constants import Setting, setting_of
 from llr.errors import LLRError
 from llr.sweep._spec import RunSpec, TargetSpec
-from llr.sweep._summary import Setting, setting_of
 from llr.theory import optimistic_sample_size
 
 __all__ = ["optimistic_sample_sizes"]

@@ -1,22 +1,23 @@
-"""Results files: written whole from the store, a line a run, and read back as a table."""
+"""Results files: written whole from the store, one line per run, and read back as a table."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from llr._constants import Setting, setting_of
 from llr.errors import ResultsError
 from llr.sweep._files import written_aside
 from llr.sweep._folder import RESULTS_FILE
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._store import AbstractStore
-from llr.sweep._summary import Setting, SummaryTable, setting_of
 from llr.sweep._task import RECORD_FIELDS
 
 if TYPE_CHECKING:
@@ -24,13 +25,21 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA_VERSION", "load_results", "read_results", "write_results"]
 
-SCHEMA_VERSION = 1
-"""Of results.json. It grows with every change that an old reader would misread."""
+SCHEMA_VERSION = 2
+"""Of results.json. It grows with every change that an old reader would misread.
+
+1: the last error of a run that diverged, where finite, was stored and entered the means.
+2: a run that diverged is infinitely wrong everywhere.
+"""
+
+_READABLE = (1, SCHEMA_VERSION)
 
 CSV_FILE = "results.csv"
 
 RUN_FIELDS = (*RECORD_FIELDS, "optimistic_sample_size")
 """Fields of a run in the results, in order: its record, and what the theory says of its setting."""
+
+_ERRORS = ("train_mse", "test_mse")
 
 _NEEDED = (
     "id",
@@ -70,7 +79,9 @@ def write_results(
     Raises:
         StoreError: if the files cannot be written; the old ones are then still there.
     """
-    summary = SummaryTable()
+    from llr.analysis import RecordSummary
+
+    summary = RecordSummary()
     with ExitStack() as stack:
         results = stack.enter_context(written_aside(folder / RESULTS_FILE))
         table = stack.enter_context(written_aside(folder / CSV_FILE))
@@ -83,9 +94,9 @@ def write_results(
             results.write(f"{json.dumps(key)}: {_json(value)},\n".encode())
         runs = _ListWriter(results, "runs")
         for record in store.records(ids):
-            run = {name: record.get(name) for name in RECORD_FIELDS}
+            run = {name: record.get(name) for name in RECORD_FIELDS} | _counted(record)
             run["optimistic_sample_size"] = optimistic.get(setting_of(run))
-            runs.add(run)
+            runs.add({name: _finite(value) for name, value in run.items()})
             rows.writerow(run)
             summary.add(run)
         runs.end(",")
@@ -97,8 +108,24 @@ def write_results(
     return summary.statuses
 
 
+def _counted(record: Mapping[str, Any]) -> dict[str, float | None]:
+    """The errors that a run counts with; None for a run that could not be trained."""
+    from llr.analysis import NOT_TRAINED, counted_error
+
+    status = record["status"]
+    return {
+        name: None if status == NOT_TRAINED else counted_error(record[name], status)
+        for name in _ERRORS
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The value; None for a number that JSON cannot hold."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class _ListWriter:
-    """Writes a list of rows, a line each, without holding it."""
+    """Writes a list of rows, one line each, without holding it."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file = file
@@ -121,7 +148,7 @@ def _json(value: Any) -> str:
 
 
 def read_results(path: str | Path) -> dict[str, Any]:
-    """The contents of a results file.
+    """The contents of a results file, in the form of the current schema whatever its version.
 
     Args:
         path: a ``results.json``, or a folder that holds one.
@@ -145,9 +172,9 @@ def read_results(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{file} must be readable JSON, but: {error}.") from None
     version = results.get("schema_version") if isinstance(results, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in _READABLE or isinstance(version, bool):
         raise ResultsError(
-            f"{file} must have schema_version {SCHEMA_VERSION}, got {version!r}. "
+            f"{file} must have schema_version {' or '.join(map(str, _READABLE))}, got {version!r}. "
             "Read it with the version of llr that wrote it, or run the sweep again."
         )
     runs = results.get("runs")
@@ -160,7 +187,32 @@ def read_results(path: str | Path) -> dict[str, Any]:
                 f"{file} must have {', '.join(missing)} in every record, but run number "
                 f"{number} has {', '.join(map(str, run))}."
             )
-    return results
+    return results if version == SCHEMA_VERSION else _from_version_1(results, str(file))
+
+
+def _from_version_1(results: dict[str, Any], source: str) -> dict[str, Any]:
+    """Contents of schema version 1 in the form of version 2: runs that diverged, and the summary.
+
+    Raises:
+        ResultsError: if an error is not a number.
+    """
+    from llr.analysis import RecordSummary
+
+    summary = RecordSummary()
+    runs, optimistic = [], {}
+    try:
+        for old in results["runs"]:
+            run = old | _counted(old)
+            runs.append({name: _finite(value) for name, value in run.items()})
+            optimistic[setting_of(run)] = run.get("optimistic_sample_size")
+            summary.add(run)
+        rows = summary.rows(optimistic)
+    except (TypeError, KeyError, OverflowError) as error:
+        raise ResultsError(
+            f"{source} must have numbers or null for {' and '.join(_ERRORS)}, and plain values for "
+            f"model, scale, width, init_std and sample_size in every record, but: {error}."
+        ) from None
+    return results | {"schema_version": SCHEMA_VERSION, "runs": runs, "summary": rows}
 
 
 def load_results(path: str | Path) -> pd.DataFrame:
@@ -171,7 +223,8 @@ def load_results(path: str | Path) -> pd.DataFrame:
             sweep). For a sweep that has not written results yet, the runs stored so far.
 
     Returns:
-        One row a run, columns as in docs/results_schema.md; errors that were not finite are NaN.
+        One row per run, columns as in docs/results_schema.md. The errors of a run that diverged
+        are infinite; those of a run that could not be trained are NaN.
 
     Raises:
         ResultsError: if there are no results, or they do not follow the schema.
@@ -182,7 +235,10 @@ def load_results(path: str | Path) -> pd.DataFrame:
         ...
         llr.errors.ResultsError: no/such/folder must be a results.json or a folder that holds ...
     """
+    import numpy as np
     import pandas as pd
+
+    from llr.analysis import NOT_TRAINED, errors_of
 
     folder = Path(path)
     if (folder / "runs").is_dir() and not (folder / RESULTS_FILE).exists():
@@ -193,11 +249,15 @@ def load_results(path: str | Path) -> pd.DataFrame:
     table = pd.DataFrame.from_records(runs, columns=RUN_FIELDS if not runs else None)
     table = table.drop(columns="chunk", errors="ignore")
     try:
-        return table.astype({"train_mse": "float64", "test_mse": "float64"})
-    except (TypeError, ValueError) as error:
+        table = table.astype(dict.fromkeys(_ERRORS, "float64"))
+    except (TypeError, ValueError, OverflowError) as error:
         raise ResultsError(
-            f"{path} must have numbers or null for train_mse and test_mse, but: {error}."
+            f"{path} must have numbers or null for {' and '.join(_ERRORS)}, but: {error}."
         ) from None
+    is_trained = table["status"] != NOT_TRAINED
+    return table.assign(
+        **{name: np.where(is_trained, errors_of(table, name), np.nan) for name in _ERRORS}
+    )
 
 
 def _sweeps_in(folder: Path) -> str:
