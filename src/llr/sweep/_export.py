@@ -53,12 +53,12 @@ def export_results(
         llr.errors.ResultsError: no/such/folder must be a results.json or a folder that holds ...
     """
     check_choice("format", format, get_args(ExportFormat))
+    if format == "parquet":
+        _check_pyarrow()
     table = _typed(load_results(folder), str(folder))
     place = Path(folder)
     home = place if place.is_dir() else place.parent
     path = home / f"export.{format}" if output is None else Path(output)
-    if format == "parquet":
-        _check_pyarrow()
     with written_aside(path) as file:
         if format == "parquet":
             table.to_parquet(file, engine="pyarrow", index=False)
