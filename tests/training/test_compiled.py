@@ -163,21 +163,6 @@ print(compiled, "svml" in str(descend.inspect_asm()) if compiled else "")
     assert in_another_process(script, NUMBA_CACHE_DIR=str(tmp_path)) == "False"
 
 
-def test_without_a_place_for_the_cache_the_kernel_compiles_all_the_same(monkeypatch):
-    from llr.training import _compiled_kernels
-
-    real = _compiled_kernels._compiled
-
-    def nowhere(function, *, cache=False):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return real(function)
-
-    monkeypatch.setattr(_compiled_kernels, "_compiled", nowhere)
-    entry = _compiled_kernels._entry("any source")
-    assert type(entry.stats.cache_path) is type(None)
-
-
 def test_where_numba_is_off_torch_trains(monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     problem, optimizer = draw_problem("shared"), GradientDescent(max_steps=3)

@@ -10,7 +10,6 @@ Everything here is compiled on first use and cached on disk by Numba.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from llr.training import _lanes
+from llr.training._disk_cache import JIT, kept_on_disk
 from llr.training._lanes import (
     LANES,
     keep_lanes,
@@ -34,7 +34,7 @@ from llr.training._lanes import (
     tanh,
 )
 
-__all__ = ["TILE", "Data", "Rule", "Sizes", "Work", "descend"]
+__all__ = ["SOURCES", "TILE", "Data", "Rule", "Sizes", "Work", "descend"]
 
 TILE = 4
 """Samples that go through a block of units together, each of its weights loaded once."""
@@ -99,12 +99,7 @@ class Rates(NamedTuple):
     root: float  # sqrt(1 - beta2^t)
 
 
-def _compiled(function: Callable[..., Any], *, cache: bool = False) -> Callable[..., Any]:
-    """Compile on first call, to run without the GIL."""
-    return njit(nogil=True, error_model="numpy", cache=cache)(function)
-
-
-@_compiled
+@njit(**JIT)
 def _forward(
     size: Sizes, theta: Any, x: Any, first: int, tiles: int, total: int, work: Work
 ) -> None:
@@ -144,7 +139,7 @@ def _forward(
         outputs[i * TILE + 3] = lane_sum(f3) + bias
 
 
-@_compiled
+@njit(**JIT)
 def _drop(size: Sizes, rule: Rule, t: int, work: Work) -> None:
     """Apply the dropout mask of step t: masked activations and slopes, outputs without them."""
     theta, hidden = work.theta, work.hidden
@@ -169,7 +164,7 @@ def _drop(size: Sizes, rule: Rule, t: int, work: Work) -> None:
         work.outputs[i] = lane_sum(f) + theta[theta.size - 1]
 
 
-@_compiled
+@njit(**JIT)
 def _rates(rule: Rule, t: int) -> Rates:
     """The rates of step t + 1."""
     if not rule.adam:
@@ -178,7 +173,7 @@ def _rates(rule: Rule, t: int) -> Rates:
     return Rates(rule.lr / (1.0 - rule.beta1**step), math.sqrt(1.0 - rule.beta2**step))
 
 
-@_compiled
+@njit(**JIT)
 def _move(rule: Rule, rates: Rates, work: Work, at: int, gradient: Any) -> None:
     """One step of the eight parameters that start at an index."""
     value = load(work.theta, at)
@@ -196,13 +191,13 @@ def _move(rule: Rule, rates: Rates, work: Work, at: int, gradient: Any) -> None:
     store(work.theta, at, multiply_add(splat(-rates.rate), gradient, value))
 
 
-@_compiled
+@njit(**JIT)
 def _slope(rule: Rule, work: Work, at: int, h: Any) -> Any:
     """The derivative of tanh at z, from h = tanh(z), masked."""
     return load(work.slope, at) if rule.dropout else multiply_add(-h, h, splat(1.0))
 
 
-@_compiled
+@njit(**JIT)
 def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None:
     """Gradient from the activations and errors, block by block, and the step with it.
 
@@ -256,7 +251,7 @@ def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None
                 _move(rule, rates, work, w + k * LANES, load(g, kernel + k * LANES))
 
 
-@_compiled
+@njit(**JIT)
 def _test_mse(size: Sizes, data: Data, work: Work) -> float:
     """Test MSE, as many tiles at once as the activations have room for."""
     n, loss = data.y_test.size, 0.0
@@ -269,7 +264,7 @@ def _test_mse(size: Sizes, data: Data, work: Work) -> float:
     return loss / n
 
 
-@_compiled
+@njit(**JIT)
 def _descend(
     size: Sizes, rule: Rule, data: Data, work: Work, grid: Any, recorded: Any, t: int, until: int
 ) -> tuple[int, bool, float, float]:
@@ -322,8 +317,8 @@ def _descend(
         t += 1
 
 
-def _entry(lanes_source: str) -> Callable[..., Any]:
-    """:func:`_descend`, compiled once and kept on disk where there is a place to keep it."""
+def _entry(digest: str) -> Callable[..., Any]:
+    """:func:`_descend` as Numba's cache must see it; see :func:`kept_on_disk`."""
 
     def descend(
         size: Sizes,
@@ -335,14 +330,13 @@ def _entry(lanes_source: str) -> Callable[..., Any]:
         t: int,
         until: int,
     ) -> tuple[int, bool, float, float]:
-        # Numba's cache knows this file and its free variables, not the files it imports
-        _ = lanes_source
+        _ = digest
         return _descend(size, rule, data, work, grid, recorded, t, until)
 
-    try:
-        return _compiled(descend, cache=True)
-    except RuntimeError:  # no folder that can be written
-        return _compiled(descend)
+    return descend
 
 
-descend: Any = _entry(hashlib.sha256(Path(_lanes.__file__).read_bytes()).hexdigest())
+SOURCES = [Path(__file__), Path(_lanes.__file__)]
+"""Every file that is compiled into :func:`descend`."""
+
+descend = kept_on_disk(_entry, SOURCES)

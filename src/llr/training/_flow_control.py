@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from llr.training._flow_linalg import JIT
+from llr.training._disk_cache import JIT
 from llr.training._optimizers import GradientFlow
 
 __all__ = [

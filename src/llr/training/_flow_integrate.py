@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from llr.training import (
+    _flow_control,
+    _flow_linalg,
+    _flow_method,
+    _flow_system,
+    _flow_two_layer,
+    _lanes,
+)
+from llr.training._disk_cache import JIT, kept_on_disk
 from llr.training._flow_control import (
     GOING,
     LEAST_STEP,
@@ -19,7 +27,7 @@ from llr.training._flow_control import (
     next_step,
     standing,
 )
-from llr.training._flow_linalg import JIT, copy, dot, fill, square_sum
+from llr.training._flow_linalg import copy, dot, fill, square_sum
 from llr.training._flow_system import factorize, new_system, solve
 from llr.training._flow_two_layer import (
     Curvature,
@@ -30,7 +38,7 @@ from llr.training._flow_two_layer import (
     vector_field,
 )
 
-__all__ = ["integrate"]
+__all__ = ["SOURCES", "integrate"]
 
 _TAYLOR_TERMS = 28
 """Enough for exp(A) with |A| <= 2 in double precision."""
@@ -272,23 +280,24 @@ def _integrate(theta, size, samples, test, limits, method, records, stop):
                 stand = STEP_TOO_SMALL
 
 
-def _entry(sources: str) -> Callable[..., tuple[int, int, int]]:
-    """:func:`_integrate`, compiled on first use and kept on disk where there is a place for it."""
+def _entry(digest: str) -> Callable[..., tuple[int, int, int]]:
+    """:func:`_integrate` as Numba's cache must see it; see :func:`kept_on_disk`."""
 
     def integrate(theta, size, samples, test, limits, method, records, stop):
-        _ = sources  # Numba's cache knows this file and its free variables, not what it imports
+        _ = digest
         return _integrate(theta, size, samples, test, limits, method, records, stop)
 
-    try:
-        return njit(cache=True, **JIT)(integrate)
-    except RuntimeError:  # no folder that can be written
-        return njit(**JIT)(integrate)
+    return integrate
 
 
-def _digest() -> str:
-    """A hash of every file that is compiled into :func:`integrate`."""
-    files = sorted(Path(__file__).parent.glob("_flow_*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+SOURCES = [
+    Path(__file__),
+    *(
+        Path(str(module.__file__))
+        for module in (_flow_control, _flow_linalg, _flow_method, _flow_system, _flow_two_layer)
+    ),
+    Path(_lanes.__file__),
+]
+"""Every file that is compiled into :func:`integrate`."""
 
-
-integrate = _entry(_digest())
+integrate = kept_on_disk(_entry, SOURCES)

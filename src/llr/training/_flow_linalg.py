@@ -6,15 +6,13 @@ is held in its upper triangle; below it, whatever the vectors leave behind.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
+from llr.training._disk_cache import JIT
 from llr.training._lanes import LANES, lane_sum, load, load_splat, multiply_add, splat, store
 
 __all__ = [
-    "JIT",
     "LEAST_PIVOT",
     "add_gram",
     "add_rank_one",
@@ -29,8 +27,6 @@ __all__ = [
     "subtract_product",
     "transposed_product",
 ]
-
-JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 LEAST_PIVOT = 1e-6
 """Least pivot of an indefinite matrix, in units of the largest entry of its row."""

@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from llr.training._disk_cache import JIT
 from llr.training._flow_linalg import (
-    JIT,
     LEAST_PIVOT,
     add_gram,
     add_rank_one,

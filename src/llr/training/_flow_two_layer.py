@@ -22,7 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from llr.training._flow_linalg import JIT, dot, fill
+from llr.training._disk_cache import JIT
+from llr.training._flow_linalg import dot, fill
 from llr.training._lanes import (
     LANES,
     lane_sum,

@@ -1,0 +1,41 @@
+"""Compiled entry points, kept on disk until a file that they are compiled from changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+__all__ = ["JIT", "digest_of", "kept_on_disk"]
+
+JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+"""How every kernel is compiled: to run without the GIL, dividing as NumPy divides."""
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """A hash of the contents of files."""
+    contents = (hashlib.sha256(file.read_bytes()).digest() for file in files)
+    return hashlib.sha256(b"".join(contents)).hexdigest()
+
+
+def kept_on_disk(make: Callable[[str], Callable[..., Any]], files: Sequence[Path]) -> Any:
+    """A compiled function, stored in Numba's cache where there is a folder for it.
+
+    Numba notices changes to the file that defines the function and to the variables that it
+    closes over. It does not notice changes to the functions that it calls.
+
+    Args:
+        make: defines the function, which must close over the hash that ``make`` is given.
+        files: every file whose code is compiled into the function; this one is added.
+
+    Returns:
+        The function, compiled on first call.
+    """
+    function = make(digest_of([*files, Path(__file__)]))
+    try:
+        return njit(cache=True, **JIT)(function)
+    except RuntimeError:  # no folder that can be written
+        return njit(**JIT)(function)
