@@ -21,7 +21,7 @@ from llr.cli import main
 from llr.errors import InvalidInputError
 from llr.models import NoShareTanhConv1D, SharedTanhConv1D, TwoLayerTanhMLP
 from llr.training import Adam, GradientDescent, train, train_batch
-from llr.training._lanes import LANES, load, store, tanh
+from llr.training.simd import LANES, load, store, tanh
 
 MOST_ULPS = 4.0
 
@@ -156,7 +156,7 @@ def test_the_kernel_is_compiled_once_and_calls_no_svml(tmp_path):
     script = """
 from llr.training import ENGINES
 compiled = ENGINES["compiled"].compile()
-from llr.training._compiled_run import descend
+from llr.training.compiled._two_layer_run import descend
 print(compiled, "svml" in str(descend.inspect_asm()) if compiled else "")
 """
     assert in_another_process(script, NUMBA_CACHE_DIR=str(tmp_path)) == "True False"

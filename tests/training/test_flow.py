@@ -20,9 +20,9 @@ from llr.models import (
 )
 from llr.seeds import generator
 from llr.testing import EngineContract
-from llr.training import GradientDescent, GradientFlow, Problem, _flow_module, train_batch
-from llr.training._flow import FlowEngine
-from llr.training._flow_module import ModuleFlow
+from llr.training import GradientDescent, GradientFlow, Problem, train_batch
+from llr.training.flow import FlowEngine, _module_flow
+from llr.training.flow._module_flow import ModuleFlow
 
 PLAIN = {"hidden_bias": False}
 ARCHITECTURES = {
@@ -255,7 +255,7 @@ def test_what_has_no_meaning_is_refused_with_a_sentence():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_any_module_follows_the_flow_of_the_two_layer_structure(architecture, dense, monkeypatch):
     if not dense:
-        monkeypatch.setattr(_flow_module, "DENSE_PARAMETERS", 0)
+        monkeypatch.setattr(_module_flow, "DENSE_PARAMETERS", 0)
     problem = drawn(ARCHITECTURES[architecture](4), 5, 1)
     fast, slow = one(problem, tol=1e-10), by_module(problem, tol=1e-10)
     assert slow.status == fast.status == "converged"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from llr.training._flow_method import RODAS, ROS34PW2
+from llr.training.flow._rosenbrock import RODAS, ROS34PW2
 
 METHODS = {"rodas": RODAS, "ros34pw2": ROS34PW2}
 

@@ -9,9 +9,15 @@ from tests.training.runs import TWO_LAYER, draw_problem
 from llr.models import TwoLayerTanhMLP, initialize, two_layer_structure
 from llr.seeds import generator
 from llr.training import GradientFlow, Problem
-from llr.training._flow_compiled import CompiledFlow
-from llr.training._flow_system import factorize, new_system, solve
-from llr.training._flow_two_layer import Curvature, curvature, evaluate, predict_mse, vector_field
+from llr.training.flow._block_curvature import (
+    Curvature,
+    curvature,
+    evaluate,
+    predict_mse,
+    vector_field,
+)
+from llr.training.flow._block_system import factorize, new_system, solve
+from llr.training.flow._two_layer_flow import CompiledFlow
 
 ROUNDING = 1e-11  # relative; the systems below have condition numbers up to about 1e4
 

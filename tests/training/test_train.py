@@ -24,7 +24,7 @@ from llr.training import (
     train,
     train_batch,
 )
-from llr.training._dropout import dropout_mask
+from llr.training._dropout_mask import dropout_mask
 
 DESCENT_ENGINES = [name for name in ENGINES if name != "flow"]
 SHORT = GradientDescent(lr=0.05, max_steps=200, tol=0.0)

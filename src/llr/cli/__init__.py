@@ -23,7 +23,10 @@ COMMANDS = {
         "llr.cli._reproduce:reproduce",
         "Make one of the papers' results again, and judge it.",
     ),
-    "warmup": ("llr.cli._warmup:warmup", "Compile the compiled engine ahead of time."),
+    "warmup": (
+        "llr.cli._warmup:warmup",
+        "Compile the descent and flow engines ahead of time.",
+    ),
 }
 """Name -> (module:attribute, help in one line), in the order of ``llr --help``."""
 

@@ -1,6 +1,6 @@
 """Networks and toy models, every one a real ``nn.Module``: float64 unless told otherwise."""
 
-from llr.models._build import MODEL_NAMES, ModelName, ModelSizes, build_model, scaled_width
+from llr.models._build_model import MODEL_NAMES, ModelName, ModelSizes, build_model, scaled_width
 from llr.models._convolution import (
     LocallyConnected1D,
     LocallyConnected2D,

@@ -10,7 +10,7 @@ from torch.func import functional_call, grad_and_value, vmap
 
 from llr._types import Parameters
 from llr.models import TwoLayerStructure, TwoLayerWeights, two_layer_structure
-from llr.training._dropout import dropout_mask
+from llr.training._dropout_mask import dropout_mask
 from llr.training._problem import Problem
 
 __all__ = [

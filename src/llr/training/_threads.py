@@ -1,13 +1,14 @@
-"""Runs on threads: one run a core, the longest first, and an interrupt that ends them all."""
+"""Runs on threads: one run per core, longest first; an interrupt ends all of them."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import numpy as np
+
+from llr._machine import available_cpus
 
 __all__ = ["on_threads"]
 
@@ -15,13 +16,6 @@ T = TypeVar("T")
 
 _POLL_SECONDS = 0.2
 """How often the waiting thread wakes up to see a keyboard interrupt."""
-
-
-def _cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def on_threads(
@@ -32,12 +26,12 @@ def on_threads(
     Args:
         work: what to do. It looks at ``stop[0]`` now and then, also in compiled code, and returns
             None once that is true.
-        costs: of each index, up to a factor; the longest begin.
+        costs: of each index, up to a factor; the most expensive start first.
         threads: how many; None: as many as the process may use.
     """
     stop = np.zeros(1, dtype=np.bool_)
     longest_first = sorted(range(len(costs)), key=lambda index: -costs[index])
-    with ThreadPoolExecutor(max_workers=threads or _cores()) as pool:
+    with ThreadPoolExecutor(max_workers=threads or available_cpus()) as pool:
         futures = {index: pool.submit(work, index, stop) for index in longest_first}
         try:
             while wait(futures.values(), timeout=_POLL_SECONDS).not_done:

@@ -10,14 +10,16 @@ from torch import Tensor
 
 from llr._types import Parameters
 from llr.models import TwoLayerStructure, TwoLayerWeights
-from llr.training._flow_control import GOING, limits_of, most_records
-from llr.training._flow_integrate import integrate
-from llr.training._flow_linalg import padded
-from llr.training._flow_method import RODAS
-from llr.training._flow_outcome import flow_result
-from llr.training._flow_two_layer import Samples, Sizes
 from llr.training._optimizers import GradientFlow
-from llr.training._problem import Problem, RunResult
+from llr.training._problem import Problem
+from llr.training._run_result import RunResult
+from llr.training.flow._block_curvature import Samples, Sizes
+from llr.training.flow._flow_result import flow_result
+from llr.training.flow._flow_status import FlowStatus
+from llr.training.flow._integrate import integrate
+from llr.training.flow._padded_algebra import padded
+from llr.training.flow._rosenbrock import RODAS
+from llr.training.flow._step_control import limits_of, most_records
 
 __all__ = ["CompiledFlow"]
 
@@ -95,14 +97,14 @@ class CompiledFlow:
         largest = np.abs(self.theta[: kernels * size].reshape(kernels, size)).max(axis=1)
         limits = limits_of(self.optimizer, largest)
         records = np.empty((3, most_records(limits.max_time)))
-        stand, steps, count = integrate(
+        status, steps, count = integrate(
             self.theta, self.sizes, self.samples, self.test, limits, RODAS, records, stop
         )
-        if stand == GOING:
+        if status == FlowStatus.RUNNING:
             return None
         return flow_result(
             self.optimizer,
-            stand=stand,
+            status=FlowStatus(status),
             steps=steps,
             records=records[:, :count],
             seconds=time.perf_counter() - start,

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from llr.models import two_layer_structure
-from llr.training._engine import AbstractEngine
+from llr.training._abstract_engine import AbstractEngine
+from llr.training._compilation import compiles, numba_is_off, tiny_problem
 from llr.training._optimizers import Adam, GradientDescent, GradientFlow, Optimizer
-from llr.training._problem import Problem, RunResult
+from llr.training._problem import Problem
+from llr.training._run_result import RunResult
 from llr.training._threads import on_threads
-from llr.training._warmup import compiles, numba_is_off, tiny_problem
 
 __all__ = ["CompiledEngine"]
 
@@ -56,7 +57,7 @@ class CompiledEngine(AbstractEngine):
         """Compile the kernel, or load it from Numba's cache; see the interface."""
         if numba_is_off():
             return False
-        from llr.training._compiled_run import CompiledRun, descend
+        from llr.training.compiled._two_layer_run import CompiledRun, descend
 
         problem, model = tiny_problem()
         run = CompiledRun(problem, 0, model.structure, GradientDescent(max_steps=1))
@@ -70,7 +71,7 @@ class CompiledEngine(AbstractEngine):
         assert structure is not None
         assert not isinstance(optimizer, GradientFlow)
         self.compile()
-        from llr.training._compiled_run import CompiledRun
+        from llr.training.compiled._two_layer_run import CompiledRun
 
         def train(index: int, stop: np.ndarray) -> RunResult | None:
             # made by the thread that trains it, so that its memory lies near that core

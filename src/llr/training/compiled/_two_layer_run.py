@@ -9,12 +9,20 @@ import torch
 from torch import Tensor
 
 from llr.models import TwoLayerStructure, TwoLayerWeights
-from llr.training._compiled_kernels import TILE, Data, Rule, Sizes, Work, descend
-from llr.training._dropout import keep_threshold
-from llr.training._lanes import LANES
+from llr.training._descent_result import descent_result
+from llr.training._dropout_mask import keep_threshold
 from llr.training._optimizers import Adam, Descent
-from llr.training._outcome import descent_result
-from llr.training._problem import Problem, RunResult, log_spaced
+from llr.training._problem import Problem
+from llr.training._run_result import RunResult, log_spaced
+from llr.training.compiled._two_layer_kernels import (
+    TILE,
+    Data,
+    Hyperparameters,
+    Sizes,
+    Workspace,
+    descend,
+)
+from llr.training.simd import LANES
 
 __all__ = ["CompiledRun", "descend"]
 
@@ -59,7 +67,7 @@ class CompiledRun:
             output_bias=structure.output_bias,
         )
         adam = optimizer if isinstance(optimizer, Adam) else None
-        self.rule = Rule(
+        self.hyper = Hyperparameters(
             adam=adam is not None,
             lr=float(optimizer.lr),
             weight_decay=float(optimizer.weight_decay),
@@ -83,7 +91,7 @@ class CompiledRun:
         theta = self._packed({name: value[index] for name, value in problem.params.items()})
         hidden = p * self.sizes.blocks * self.sizes.tiles * TILE * LANES
         moments = theta.size if adam else 0
-        self.work = Work(
+        self.space = Workspace(
             theta=theta,
             first=_aligned(moments),
             second=_aligned(moments),
@@ -126,14 +134,14 @@ class CompiledRun:
         size, channels = self.sizes, self.structure.channels
         rows, padded = size.window + 1, size.blocks * LANES
         count = size.kernels * padded * rows
-        blocks = self.work.theta[:count].reshape(size.kernels, size.blocks, rows, LANES)
+        blocks = self.space.theta[:count].reshape(size.kernels, size.blocks, rows, LANES)
         kernels = blocks.transpose(1, 3, 0, 2).reshape(padded, size.kernels, rows)[:channels]
-        output = self.work.theta[count:-LANES].reshape(size.positions, padded)[:, :channels]
+        output = self.space.theta[count:-LANES].reshape(size.positions, padded)[:, :channels]
         weights = TwoLayerWeights(
             kernels=torch.from_numpy(kernels[..., :-1].copy()),
             kernel_bias=torch.from_numpy(kernels[..., -1].copy()) if size.hidden_bias else None,
             output=torch.from_numpy(output.T.copy()),
-            output_bias=torch.tensor(self.work.theta[-1]) if size.output_bias else None,
+            output_bias=torch.tensor(self.space.theta[-1]) if size.output_bias else None,
         )
         return self.structure.pack(weights)
 
@@ -148,7 +156,7 @@ class CompiledRun:
             if stop[0]:
                 return None
             t, ended, train_mse, test_mse = descend(
-                self.sizes, self.rule, self.data, self.work, grid, recorded, t, t + chunk
+                self.sizes, self.hyper, self.data, self.space, grid, recorded, t, t + chunk
             )
         return descent_result(
             self.optimizer,

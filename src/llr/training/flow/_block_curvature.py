@@ -23,8 +23,8 @@ import numpy as np
 from numba import njit
 
 from llr.training._disk_cache import JIT
-from llr.training._flow_linalg import dot, fill
-from llr.training._lanes import (
+from llr.training.flow._padded_algebra import dot, fill, square_sum
+from llr.training.simd import (
     LANES,
     lane_sum,
     load,
@@ -41,6 +41,7 @@ __all__ = [
     "Sizes",
     "curvature",
     "evaluate",
+    "hessian_size",
     "mean_square",
     "predict_mse",
     "vector_field",
@@ -74,7 +75,9 @@ class Curvature(NamedTuple):
 
 
 @njit(**JIT)
-def _forward(theta, size, samples, keep, jt, r):
+def _forward(
+    theta: np.ndarray, size: Sizes, samples: Samples, keep: bool, jt: np.ndarray, r: np.ndarray
+) -> None:
     """Residuals, and, to be kept, hidden units."""
     n_p, n_s, width = size.positions, size.weights, samples.y.size
     for i in range(0, width, LANES):
@@ -101,26 +104,37 @@ def _forward(theta, size, samples, keep, jt, r):
 
 
 @njit(**JIT)
-def evaluate(theta, size, samples, jt, r):
+def evaluate(
+    theta: np.ndarray, size: Sizes, samples: Samples, jt: np.ndarray, r: np.ndarray
+) -> None:
     """Write the hidden units to the rows of J^T that they are, and the residuals to r."""
     _forward(theta, size, samples, True, jt, r)
 
 
 @njit(**JIT)
-def predict_mse(theta, size, samples, r):
+def predict_mse(theta: np.ndarray, size: Sizes, samples: Samples, r: np.ndarray) -> float:
     """Mean squared error; r (n padded) is overwritten."""
     _forward(theta, size, samples, False, r.reshape(1, -1), r)
     return mean_square(r, samples.n)
 
 
 @njit(**JIT)
-def mean_square(r, n):
+def mean_square(r: np.ndarray, n: int) -> float:
     """Mean of the squares of n numbers, padded; NaN where there is none."""
     return dot(r, 0, r, 0, r.size) / n if n > 0 else np.nan
 
 
 @njit(**JIT)
-def vector_field(theta, size, samples, weight_decay, jt, r, work, out):
+def vector_field(
+    theta: np.ndarray,
+    size: Sizes,
+    samples: Samples,
+    weight_decay: float,
+    jt: np.ndarray,
+    r: np.ndarray,
+    work: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """F = -(grad L + weight_decay theta) at the point where J^T and r were evaluated."""
     n_p, n_s, width = size.positions, size.weights, samples.y.size
     scale = -2.0 / samples.n
@@ -149,7 +163,14 @@ def vector_field(theta, size, samples, weight_decay, jt, r, work, out):
 
 
 @njit(**JIT)
-def curvature(theta, size, samples, r, work, curve):
+def curvature(
+    theta: np.ndarray,
+    size: Sizes,
+    samples: Samples,
+    r: np.ndarray,
+    work: np.ndarray,
+    curve: Curvature,
+) -> None:
     """Write A, V and the rows of J^T for input weights, where the rest was evaluated.
 
     A kernel whose weights are all zero stays where it is whatever its block, which is left zero.
@@ -184,3 +205,10 @@ def curvature(theta, size, samples, r, work, curve):
                     curve.a[b, t, u] += scale * dot(work, 0, samples.x, xu, width)
             start += n_s * width
         o += n_s + n_p
+
+
+@njit(**JIT)
+def hessian_size(n: int, curve: Curvature) -> float:
+    """A bound on the size of the Hessian."""
+    blocks = np.sqrt(square_sum(curve.a) + 2.0 * square_sum(curve.v))
+    return blocks + 2.0 / n * square_sum(curve.jt)

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from llr.training._disk_cache import JIT
-from llr.training._lanes import LANES, lane_sum, load, load_splat, multiply_add, splat, store
+from llr.training.simd import LANES, lane_sum, load, load_splat, multiply_add, splat, store
 
 __all__ = [
     "LEAST_PIVOT",

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from llr.models import two_layer_structure
-from llr.training._engine import AbstractEngine
-from llr.training._flow_module import ModuleFlow
+from llr.training._abstract_engine import AbstractEngine
+from llr.training._compilation import compiles, numba_is_off, tiny_problem
 from llr.training._objectives import random_layers
 from llr.training._optimizers import GradientFlow, Optimizer
-from llr.training._problem import Problem, RunResult
+from llr.training._problem import Problem
+from llr.training._run_result import RunResult
 from llr.training._threads import on_threads
-from llr.training._warmup import compiles, numba_is_off, tiny_problem
+from llr.training.flow._module_flow import ModuleFlow
 
 __all__ = ["FlowEngine"]
 
@@ -53,7 +54,7 @@ class FlowEngine(AbstractEngine):
         """Compile the integrator, or load it from Numba's cache; see the interface."""
         if numba_is_off():
             return False
-        from llr.training._flow_compiled import CompiledFlow, integrate
+        from llr.training.flow._two_layer_flow import CompiledFlow, integrate
 
         problem, model = tiny_problem()
         run = CompiledFlow(problem, 0, model.structure, GradientFlow(max_time=1e-6))
@@ -72,7 +73,7 @@ class FlowEngine(AbstractEngine):
                 for index in range(problem.n_runs)
             ]
         self.compile()
-        from llr.training._flow_compiled import CompiledFlow
+        from llr.training.flow._two_layer_flow import CompiledFlow
 
         def integrate(index: int, stop: np.ndarray) -> RunResult | None:
             return CompiledFlow(problem, index, structure, optimizer).run(self.name, stop)

@@ -13,20 +13,20 @@ from torch.func import functional_call, grad, grad_and_value, jacrev
 
 from llr._types import Parameters
 from llr.tangent import TangentOperator
-from llr.training._flow_control import (
-    GOING,
+from llr.training._optimizers import GradientFlow
+from llr.training._problem import Problem
+from llr.training._run_result import RunResult
+from llr.training.flow._flow_result import flow_result
+from llr.training.flow._flow_status import FlowStatus
+from llr.training.flow._rosenbrock import RODAS, ROS34PW2
+from llr.training.flow._step_control import (
     LEAST_STEP,
-    STEP_TOO_SMALL,
     first_step,
     limits_of,
     next_record,
     next_step,
-    standing,
+    status_after,
 )
-from llr.training._flow_method import RODAS, ROS34PW2
-from llr.training._flow_outcome import flow_result
-from llr.training._optimizers import GradientFlow
-from llr.training._problem import Problem, RunResult
 
 __all__ = ["ModuleFlow"]
 
@@ -169,24 +169,24 @@ class ModuleFlow:
         records: list[tuple[float, float, float]] = []
         t, dt, taken, steps, next_t = 0.0, 0.0, 0.0, 0, 0.0
         mark = np.array([0.0, np.inf, np.inf])
-        stand = GOING
+        status = FlowStatus.RUNNING
         while True:
             mse, field = self._field(theta)
             if not field.any():  # where nothing moves, be it a saddle, nothing ever will
                 t = limits.max_time
-            if stand == GOING:
+            if status == FlowStatus.RUNNING:
                 energy = mse + 0.5 * wd * float(theta.square().sum())
-                stand = standing(t, taken, steps, mse, energy, limits, mark)
-            if t >= next_t or stand != GOING:
+                status = status_after(t, taken, steps, mse, energy, limits, mark)
+            if t >= next_t or status != FlowStatus.RUNNING:
                 records.append((t, mse, self._test_mse(theta)))
                 next_t = next_record(t)
-            if stand != GOING:
+            if status != FlowStatus.RUNNING:
                 break
             factorize, size = self._exact(theta) if self.exact else self._gauss_newton(theta)
             if steps == 0:
                 dt, mark[0] = first_step(size + wd)
             rejected = False
-            while stand == GOING:
+            while status == FlowStatus.RUNNING:
                 taken = min(dt, limits.max_time - t)
                 solve = factorize(1.0 / (self.method.gamma * taken) + wd)
                 end, error = theta, float("inf")
@@ -203,11 +203,11 @@ class ModuleFlow:
                     break
                 rejected = True
                 if not dt > LEAST_STEP * t:
-                    stand = STEP_TOO_SMALL
+                    status = FlowStatus.STEP_TOO_SMALL
         trained = self._params(theta)
         return flow_result(
             self.optimizer,
-            stand=stand,
+            status=FlowStatus(status),
             steps=steps,
             records=np.array(records).T,
             seconds=time.perf_counter() - start,

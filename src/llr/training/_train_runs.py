@@ -1,72 +1,26 @@
-"""The public entry to training: choose an engine, train."""
+"""The functions that train: a batch of runs, or one model."""
 
 from __future__ import annotations
-
-import time
-from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from llr.errors import InvalidInputError, check_choice, check_positive_int, check_shape
-from llr.training._compiled import CompiledEngine
-from llr.training._engine import AbstractEngine
-from llr.training._flow import FlowEngine
+from llr.errors import InvalidInputError, check_positive_int, check_shape
+from llr.training._abstract_engine import AbstractEngine
+from llr.training._engines import EngineName, choose_engine
 from llr.training._optimizers import Optimizer
-from llr.training._problem import Problem, RunResult
-from llr.training._torch import TorchEngine
-from llr.training._warmup import Warmup
+from llr.training._problem import Problem
+from llr.training._run_result import RunResult
 
-__all__ = ["ENGINES", "EngineName", "choose_engine", "train", "train_batch", "warmup"]
-
-EngineName = Literal["auto", "flow", "compiled", "torch"]
-
-ENGINES: dict[str, AbstractEngine] = {
-    "flow": FlowEngine(),
-    "compiled": CompiledEngine(),
-    "torch": TorchEngine(),
-}
-"""Engines by name, an entry a line; ``auto`` takes the first that can."""
-
-
-def choose_engine(problem: Problem, optimizer: Optimizer, engine: EngineName) -> AbstractEngine:
-    """The engine of that name; ``"auto"``: the first of the registry that can train these runs.
-
-    Args:
-        problem: the runs.
-        optimizer: how to train.
-        engine: name.
-
-    Returns:
-        The engine.
-
-    Raises:
-        InvalidInputError: if the name is unknown, ``optimizer`` is none of llr's, or the engine
-            cannot train these runs; the message says why.
-    """
-    check_choice("engine", engine, get_args(EngineName))
-    if not isinstance(optimizer, get_args(Optimizer)):
-        got = optimizer.__name__ if isinstance(optimizer, type) else repr(optimizer)[:60]
-        raise InvalidInputError(
-            "optimizer must be an instance of llr's own, GradientDescent(lr=...), Adam(lr=...) or "
-            f"GradientFlow(), got {got}."
-        )
-    names = list(ENGINES) if engine == "auto" else [engine]
-    reasons: list[str] = []
-    for name in names:
-        reason = ENGINES[name].why_not(problem, optimizer)
-        if reason is None:
-            return ENGINES[name]
-        reasons.append(reason)
-    raise InvalidInputError(" ".join(reasons))
+__all__ = ["train", "train_batch"]
 
 
 def train_batch(
     problem: Problem,
     optimizer: Optimizer,
     *,
-    engine: EngineName = "auto",
+    engine: EngineName | AbstractEngine = "auto",
     threads: int | None = None,
 ) -> list[RunResult]:
     """Train independent runs of one architecture, each to its own end.
@@ -78,14 +32,16 @@ def train_batch(
         problem: the runs; sample sizes are free to differ.
         optimizer: gradient descent, Adam or gradient flow, with its parameters.
         engine: ``"auto"``: the flow engine for gradient flow, the compiled one for two-layer tanh
-            networks in float64 on the CPU, the torch one for everything else.
+            networks in float64 on the CPU, the torch one for everything else. Or one of these by
+            name, or your own :class:`AbstractEngine`.
         threads: most CPU threads to use; None: as many as the process may.
 
     Returns:
-        One result a run, in order.
+        One result per run, in order.
 
     Raises:
-        InvalidInputError: if the engine cannot train these runs; the message says why.
+        InvalidInputError: if the engine cannot train these runs, or does not return one result per
+            run; the message says why.
 
     Example:
         >>> import torch
@@ -105,7 +61,14 @@ def train_batch(
     """
     if threads is not None:
         check_positive_int("threads", threads)
-    return choose_engine(problem, optimizer, engine).run(problem, optimizer, threads=threads)
+    chosen = choose_engine(problem, optimizer, engine)
+    results = chosen.run(problem, optimizer, threads=threads)
+    if len(results) != problem.n_runs:
+        raise InvalidInputError(
+            f"{type(chosen).__name__}.run must return {problem.n_runs} results, one per run, got "
+            f"{len(results)}."
+        )
+    return results
 
 
 def train(
@@ -116,7 +79,7 @@ def train(
     optimizer: Optimizer,
     x_test: Tensor | np.ndarray | None = None,
     y_test: Tensor | np.ndarray | None = None,
-    engine: EngineName = "auto",
+    engine: EngineName | AbstractEngine = "auto",
     seed: int = 0,
     threads: int | None = None,
 ) -> RunResult:
@@ -191,26 +154,3 @@ def _as_outputs(argument: str, data: Tensor | np.ndarray) -> Tensor:
     """Outputs (n, c); numbers (n,) are one output."""
     outputs = _as_tensor(argument, data)
     return outputs.unsqueeze(1) if outputs.dim() == 1 else outputs
-
-
-def warmup() -> list[Warmup]:
-    """Compile every engine that compiles, or load it from Numba's cache on disk.
-
-    Training compiles what it needs on first use; this does it ahead.
-
-    Returns:
-        For each of these engines, how long it took and whether there was anything to compile.
-
-    Example:
-        >>> _ = warmup()
-        >>> [(done.engine, done.compiled) for done in warmup()]
-        [('flow', False), ('compiled', False)]
-    """
-    done = []
-    for name, engine in ENGINES.items():
-        if type(engine).compile is AbstractEngine.compile:
-            continue
-        start = time.perf_counter()
-        compiled = engine.compile()
-        done.append(Warmup(name, time.perf_counter() - start, compiled))
-    return done

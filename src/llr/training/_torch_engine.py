@@ -12,11 +12,12 @@ from torch import Tensor
 
 from llr._types import Parameters
 from llr.models import two_layer_structure
-from llr.training._engine import AbstractEngine
+from llr.training._abstract_engine import AbstractEngine
+from llr.training._descent_result import descent_result
 from llr.training._objectives import TwoLayerObjective, objective_of, random_layers
 from llr.training._optimizers import Adam, Descent, GradientFlow, Optimizer
-from llr.training._outcome import descent_result
-from llr.training._problem import Problem, RunResult, log_spaced
+from llr.training._problem import Problem
+from llr.training._run_result import RunResult, log_spaced
 
 __all__ = ["TorchEngine"]
 

@@ -1,4 +1,4 @@
-"""How descent ended, as a status and a sentence, and the history that every engine cuts alike."""
+"""The result of gradient descent or Adam, the same for every engine: status, sentence, history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from llr._types import Parameters
 from llr.training._optimizers import Descent
-from llr.training._problem import History, RunResult, Status, log_spaced
+from llr.training._run_result import History, RunResult, Status, log_spaced
 
 __all__ = ["descent_result", "descent_status"]
 
@@ -42,7 +42,10 @@ def descent_result(
     params: Parameters,
     engine: str,
 ) -> RunResult:
-    """The result of one run of gradient descent or Adam.
+    """The result of one run of gradient descent or Adam, as every engine must report it.
+
+    An engine of your own needs only to say after how many steps it ended and with which losses;
+    status and message follow from the training MSE.
 
     Args:
         optimizer: how it was trained.
@@ -56,6 +59,18 @@ def descent_result(
 
     Returns:
         The result, its history ending with the final losses.
+
+    Example:
+        >>> import numpy as np
+        >>> from llr.training import GradientDescent
+        >>> losses = np.array([1.0, 0.1, np.nan])  # at steps 0, 1 and 2
+        >>> result = descent_result(
+        ...     GradientDescent(lr=0.1, max_steps=2, tol=0.5),
+        ...     steps=1, recorded=(losses, losses), final=(0.1, 0.1),
+        ...     seconds=0.0, params={}, engine="mine",
+        ... )
+        >>> result.status, result.history.at.tolist()
+        ('converged', [0.0, 1.0])
     """
     grid = log_spaced(optimizer.max_steps)
     count = int(np.searchsorted(grid, steps))  # grid points strictly before the end

@@ -10,34 +10,21 @@ from numba import njit
 
 from llr.training._disk_cache import JIT
 from llr.training._optimizers import GradientFlow
+from llr.training.flow._flow_status import STALL_DECADES, FlowStatus
 
 __all__ = [
-    "CONVERGED",
-    "GOING",
     "LEAST_STEP",
-    "MAX_TIME",
-    "NOT_FINITE",
-    "OUT_OF_STEPS",
-    "STALLED",
-    "STALL_DECADES",
-    "STEP_TOO_SMALL",
     "Limits",
     "first_step",
     "limits_of",
     "most_records",
     "next_record",
     "next_step",
-    "standing",
+    "status_after",
 ]
-
-GOING, CONVERGED, STALLED, MAX_TIME, OUT_OF_STEPS, STEP_TOO_SMALL, NOT_FINITE = range(7)
-"""How a run stands."""
 
 LEAST_STEP = 1e-14
 """Smallest step, in units of the time reached."""
-
-STALL_DECADES = 3
-"""Decades of t without a fall after which a run may have stalled."""
 
 _STALL_FALL = 0.01
 _RECORDS_PER_DECADE, _FIRST_RECORD = 5, 1e-2
@@ -120,10 +107,10 @@ def most_records(max_time: float) -> int:
 
 
 @njit(cache=True, **JIT)
-def standing(
+def status_after(
     t: float, h: float, steps: int, mse: float, energy: float, limits: Limits, mark: np.ndarray
 ) -> int:
-    """How a run stands after a step of size h that ended at time t.
+    """The status of a run after a step of size h that ended at time t.
 
     It has stalled if neither the training MSE nor the energy (half the weight decay times
     |theta|^2 added) has fallen by 1% over three decades of t, and the last step doubled t: the
@@ -139,16 +126,16 @@ def standing(
         mark: (t, mse, energy) of the last fall, updated here.
     """
     if not math.isfinite(mse):
-        return NOT_FINITE
+        return FlowStatus.NOT_FINITE
     if mse <= limits.tol:
-        return CONVERGED
+        return FlowStatus.CONVERGED
     if t >= limits.max_time:
-        return MAX_TIME
+        return FlowStatus.MAX_TIME
     if steps >= limits.max_steps:
-        return OUT_OF_STEPS
+        return FlowStatus.OUT_OF_STEPS
     fall = 1.0 - _STALL_FALL
     if mse < fall * mark[1] or energy < fall * mark[2]:
         mark[0], mark[1], mark[2] = max(t, mark[0]), mse, energy
     elif t >= mark[0] * 10.0**STALL_DECADES and h >= 0.5 * t:
-        return STALLED
-    return GOING
+        return FlowStatus.STALLED
+    return FlowStatus.RUNNING

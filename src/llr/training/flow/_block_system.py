@@ -23,7 +23,8 @@ import numpy as np
 from numba import njit
 
 from llr.training._disk_cache import JIT
-from llr.training._flow_linalg import (
+from llr.training.flow._block_curvature import Curvature, Sizes
+from llr.training.flow._padded_algebra import (
     LEAST_PIVOT,
     add_gram,
     add_rank_one,
@@ -36,17 +37,17 @@ from llr.training._flow_linalg import (
     subtract_product,
     transposed_product,
 )
-from llr.training._lanes import LANES, load, load_splat, multiply_add, splat, store
+from llr.training.simd import LANES, load, load_splat, multiply_add, splat, store
 
 __all__ = ["System", "factorize", "new_system", "solve"]
 
 
 class System(NamedTuple):
-    """Factors of c I + Hessian, or room for them.
+    """Factors of c I + Hessian, or arrays for them.
 
     ``c`` (1,); ``root`` (B, S, S + P), the rows of R for input weights; ``sign`` (M,), whether all
-    are 1 in ``signed`` (1,); ``z`` (M, n); ``k`` (n, n), K eliminated; room: ``v`` (M,), ``p`` and
-    ``s`` (n,), ``schur`` (S, S).
+    are 1 in ``signed`` (1,); ``z`` (M, n); ``k`` (n, n), K eliminated; scratch: ``v`` (M,),
+    ``p`` and ``s`` (n,), ``schur`` (S, S).
     Dense: ``z`` is J (n, M), ``k`` the matrix itself eliminated; ``p`` and ``s`` are (M,).
     """
 
@@ -63,8 +64,8 @@ class System(NamedTuple):
 
 
 @njit(**JIT)
-def new_system(size, n, n_parameters):
-    """Room for the systems of a run."""
+def new_system(size: Sizes, n: int, n_parameters: int) -> System:
+    """Arrays for the systems of a run."""
     dense = n_parameters < n
     blocks, n_s = size.channels * size.kernels, size.weights
     width = padded(n_parameters if dense else n)
@@ -83,7 +84,7 @@ def new_system(size, n, n_parameters):
 
 
 @njit(**JIT)
-def _schur(curve, b, c, schur):
+def _schur(curve: Curvature, b: int, c: float, schur: np.ndarray) -> None:
     """Write the upper triangle of c I + A_b - V_b V_b^T / c."""
     a, v = curve.a, curve.v
     for t in range(a.shape[1]):
@@ -96,7 +97,7 @@ def _schur(curve, b, c, schur):
 
 
 @njit(**JIT)
-def _invert_schur(schur, b, root, first, sign):
+def _invert_schur(schur: np.ndarray, b: int, root: np.ndarray, first: int, sign: np.ndarray) -> int:
     """Write R_b and s_b, R_b^T diag(s_b) R_b the inverse, by elimination.
 
     Returns how many signs are negative, or -1 where that would amplify rounding.
@@ -128,7 +129,7 @@ def _invert_schur(schur, b, root, first, sign):
 
 
 @njit(**JIT)
-def _factorize_dense(c, size, n, curve, system):
+def _factorize_dense(c: float, size: Sizes, n: int, curve: Curvature, system: System) -> bool:
     """Factorise the matrix itself."""
     j, k = system.z, system.k
     n_parameters, n_s, n_p = system.v.size, size.weights, size.positions
@@ -153,7 +154,7 @@ def _factorize_dense(c, size, n, curve, system):
 
 
 @njit(**JIT)
-def _project(curve, b, c, outer, system):
+def _project(curve: Curvature, b: int, c: float, outer: float, system: System) -> None:
     """Complete the rows of R of kernel b, and write its rows of Z."""
     root, v, jt, z = system.root, curve.v, curve.jt, system.z
     n_s, n_p = v.shape[1:]
@@ -176,7 +177,7 @@ def _project(curve, b, c, outer, system):
 
 
 @njit(**JIT)
-def factorize(c, size, n, curve, system):
+def factorize(c: float, size: Sizes, n: int, curve: Curvature, system: System) -> bool:
     """Factorise c I + Hessian; False where it is not positive definite, or not clearly."""
     system.c[0] = c
     n_parameters, n_s, n_p = system.v.size, size.weights, size.positions
@@ -208,7 +209,7 @@ def factorize(c, size, n, curve, system):
 
 
 @njit(**JIT)
-def solve(size, n, system, u):
+def solve(size: Sizes, n: int, system: System, u: np.ndarray) -> None:
     """Replace u by the solution of (c I + Hessian) x = u."""
     n_parameters, n_s, n_p = u.size, size.weights, size.positions
     v, p, s, root = system.v, system.p, system.s, system.root

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from llr.training import _lanes
+from llr.training import simd
 from llr.training._disk_cache import JIT, kept_on_disk
-from llr.training._lanes import (
+from llr.training.simd import (
     LANES,
     keep_lanes,
     lane_sum,
@@ -34,7 +34,7 @@ from llr.training._lanes import (
     tanh,
 )
 
-__all__ = ["SOURCES", "TILE", "Data", "Rule", "Sizes", "Work", "descend"]
+__all__ = ["SOURCES", "TILE", "Data", "Hyperparameters", "Sizes", "Workspace", "descend"]
 
 TILE = 4
 """Samples that go through a block of units together, each of its weights loaded once."""
@@ -53,8 +53,8 @@ class Sizes(NamedTuple):
     output_bias: bool
 
 
-class Rule(NamedTuple):
-    """How to train; see the optimizers."""
+class Hyperparameters(NamedTuple):
+    """How to train, as numbers; see the optimizers."""
 
     adam: bool
     lr: float
@@ -80,8 +80,8 @@ class Data(NamedTuple):
     y_test: np.ndarray
 
 
-class Work(NamedTuple):
-    """What a run reads and writes as it goes, flat."""
+class Workspace(NamedTuple):
+    """Arrays that every step reads and writes, flat."""
 
     theta: np.ndarray
     first: np.ndarray  # Adam's moments, in the layout of theta
@@ -93,7 +93,7 @@ class Work(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What one step needs besides the rule."""
+    """What one step needs besides the hyperparameters."""
 
     rate: float  # learning rate, for Adam with its bias correction
     root: float  # sqrt(1 - beta2^t)
@@ -101,10 +101,16 @@ class Rates(NamedTuple):
 
 @njit(**JIT)
 def _forward(
-    size: Sizes, theta: Any, x: Any, first: int, tiles: int, total: int, work: Work
+    size: Sizes,
+    theta: np.ndarray,
+    x: np.ndarray,
+    first: int,
+    tiles: int,
+    total: int,
+    space: Workspace,
 ) -> None:
     """Hidden activations and outputs at ``tiles`` tiles, from ``first`` on of ``total`` in x."""
-    hidden, outputs = work.hidden, work.outputs
+    hidden, outputs = space.hidden, space.outputs
     s, blocks = size.window, size.blocks
     kernel, a0 = (s + 1) * LANES, size.kernels * blocks * (s + 1) * LANES
     bias = theta[theta.size - 1]
@@ -140,11 +146,11 @@ def _forward(
 
 
 @njit(**JIT)
-def _drop(size: Sizes, rule: Rule, t: int, work: Work) -> None:
+def _drop(size: Sizes, hyper: Hyperparameters, t: int, space: Workspace) -> None:
     """Apply the dropout mask of step t: masked activations and slopes, outputs without them."""
-    theta, hidden = work.theta, work.hidden
+    theta, hidden = space.theta, space.hidden
     a0 = size.kernels * size.blocks * (size.window + 1) * LANES
-    key = splitmix64(splitmix64(rule.seed) + t)
+    key = splitmix64(splitmix64(hyper.seed) + t)
     for i in range(size.samples):
         row_key = splitmix64(key + i)
         f = splat(0.0)
@@ -153,57 +159,59 @@ def _drop(size: Sizes, rule: Rule, t: int, work: Work) -> None:
                 # units are numbered channel by channel: unit = channel P + position
                 unit = b * LANES * size.positions + p
                 mask = keep_lanes(
-                    row_key, unit, size.positions, rule.keep_threshold, rule.keep_factor
+                    row_key, unit, size.positions, hyper.keep_threshold, hyper.keep_factor
                 )
                 at = ((p * size.blocks + b) * size.tiles * TILE + i) * LANES
                 h = load(hidden, at)
-                store(work.slope, at, multiply_add(-h, h, splat(1.0)) * mask)
+                store(space.slope, at, multiply_add(-h, h, splat(1.0)) * mask)
                 store(hidden, at, h * mask)
                 a = load(theta, a0 + (p * size.blocks + b) * LANES)
                 f = multiply_add(a, h * mask, f)
-        work.outputs[i] = lane_sum(f) + theta[theta.size - 1]
+        space.outputs[i] = lane_sum(f) + theta[theta.size - 1]
 
 
 @njit(**JIT)
-def _rates(rule: Rule, t: int) -> Rates:
+def _rates(hyper: Hyperparameters, t: int) -> Rates:
     """The rates of step t + 1."""
-    if not rule.adam:
-        return Rates(rule.lr, 1.0)
+    if not hyper.adam:
+        return Rates(hyper.lr, 1.0)
     step = float(t + 1)
-    return Rates(rule.lr / (1.0 - rule.beta1**step), math.sqrt(1.0 - rule.beta2**step))
+    return Rates(hyper.lr / (1.0 - hyper.beta1**step), math.sqrt(1.0 - hyper.beta2**step))
 
 
 @njit(**JIT)
-def _move(rule: Rule, rates: Rates, work: Work, at: int, gradient: Any) -> None:
+def _move(hyper: Hyperparameters, rates: Rates, space: Workspace, at: int, gradient: Any) -> None:
     """One step of the eight parameters that start at an index."""
-    value = load(work.theta, at)
-    if rule.weight_decay > 0.0:
-        gradient = multiply_add(splat(rule.weight_decay), value, gradient)
-    if rule.adam:
-        first, second = load(work.first, at), load(work.second, at)
-        first = multiply_add(splat(1.0 - rule.beta1), gradient - first, first)
+    value = load(space.theta, at)
+    if hyper.weight_decay > 0.0:
+        gradient = multiply_add(splat(hyper.weight_decay), value, gradient)
+    if hyper.adam:
+        first, second = load(space.first, at), load(space.second, at)
+        first = multiply_add(splat(1.0 - hyper.beta1), gradient - first, first)
         second = multiply_add(
-            splat(1.0 - rule.beta2) * gradient, gradient, splat(rule.beta2) * second
+            splat(1.0 - hyper.beta2) * gradient, gradient, splat(hyper.beta2) * second
         )
-        store(work.first, at, first)
-        store(work.second, at, second)
-        gradient = first / (square_root(second) / splat(rates.root) + splat(rule.eps))
-    store(work.theta, at, multiply_add(splat(-rates.rate), gradient, value))
+        store(space.first, at, first)
+        store(space.second, at, second)
+        gradient = first / (square_root(second) / splat(rates.root) + splat(hyper.eps))
+    store(space.theta, at, multiply_add(splat(-rates.rate), gradient, value))
 
 
 @njit(**JIT)
-def _slope(rule: Rule, work: Work, at: int, h: Any) -> Any:
+def _slope(hyper: Hyperparameters, space: Workspace, at: int, h: Any) -> Any:
     """The derivative of tanh at z, from h = tanh(z), masked."""
-    return load(work.slope, at) if rule.dropout else multiply_add(-h, h, splat(1.0))
+    return load(space.slope, at) if hyper.dropout else multiply_add(-h, h, splat(1.0))
 
 
 @njit(**JIT)
-def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None:
+def _backward(
+    size: Sizes, hyper: Hyperparameters, rates: Rates, x: np.ndarray, space: Workspace
+) -> None:
     """Gradient from the activations and errors, block by block, and the step with it.
 
     dL/da = sum_x e h and dL/dw = sum over positions of a sum_x e h' x.
     """
-    hidden, errors, g = work.hidden, work.outputs, work.gradient
+    hidden, errors, g = space.hidden, space.outputs, space.gradient
     s, blocks, tiles = size.window, size.blocks, -(-size.samples // TILE)
     kernel, a0 = (s + 1) * LANES, size.kernels * blocks * (s + 1) * LANES
     trained = s + size.hidden_bias
@@ -225,10 +233,10 @@ def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None
                     e2, e3 = load_splat(errors, i + 2), load_splat(errors, i + 3)
                     g_a = multiply_add(h0, e0, multiply_add(h1, e1, g_a))
                     g_a = multiply_add(h2, e2, multiply_add(h3, e3, g_a))
-                    d0 = _slope(rule, work, at, h0) * e0
-                    d1 = _slope(rule, work, at + LANES, h1) * e1
-                    d2 = _slope(rule, work, at + 2 * LANES, h2) * e2
-                    d3 = _slope(rule, work, at + 3 * LANES, h3) * e3
+                    d0 = _slope(hyper, space, at, h0) * e0
+                    d1 = _slope(hyper, space, at + LANES, h1) * e1
+                    d2 = _slope(hyper, space, at + 2 * LANES, h2) * e2
+                    d3 = _slope(hyper, space, at + 3 * LANES, h3) * e3
                     for k in range(s):
                         g_k = load(g, k * LANES)
                         g_k = multiply_add(d0, load_splat(x, patch + k * TILE), g_k)
@@ -241,40 +249,49 @@ def _backward(size: Sizes, rule: Rule, rates: Rates, x: Any, work: Work) -> None
                     patch += s * TILE
                 store(g, s * LANES, g_b)
                 output = a0 + (p * blocks + b) * LANES
-                a = load(work.theta, output)
+                a = load(space.theta, output)
                 for k in range(trained):
                     total = load(g, kernel + k * LANES)
                     store(g, kernel + k * LANES, multiply_add(a, load(g, k * LANES), total))
-                _move(rule, rates, work, output, g_a)
+                _move(hyper, rates, space, output, g_a)
             w = (q * blocks + b) * kernel
             for k in range(trained):
-                _move(rule, rates, work, w + k * LANES, load(g, kernel + k * LANES))
+                _move(hyper, rates, space, w + k * LANES, load(g, kernel + k * LANES))
 
 
 @njit(**JIT)
-def _test_mse(size: Sizes, data: Data, work: Work) -> float:
+def _test_mse(size: Sizes, data: Data, space: Workspace) -> float:
     """Test MSE, as many tiles at once as the activations have room for."""
     n, loss = data.y_test.size, 0.0
     total = -(-n // TILE)
     for first in range(0, total, size.tiles):
-        _forward(size, work.theta, data.x_test, first, min(size.tiles, total - first), total, work)
+        _forward(
+            size, space.theta, data.x_test, first, min(size.tiles, total - first), total, space
+        )
         start = first * TILE
         for i in range(min(size.tiles * TILE, n - start)):
-            loss += (work.outputs[i] - data.y_test[start + i]) ** 2
+            loss += (space.outputs[i] - data.y_test[start + i]) ** 2
     return loss / n
 
 
 @njit(**JIT)
 def _descend(
-    size: Sizes, rule: Rule, data: Data, work: Work, grid: Any, recorded: Any, t: int, until: int
+    size: Sizes,
+    hyper: Hyperparameters,
+    data: Data,
+    space: Workspace,
+    grid: Any,
+    recorded: Any,
+    t: int,
+    until: int,
 ) -> tuple[int, bool, float, float]:
     """From step t to the end of the run, or to step ``until`` if that comes first.
 
     Args:
         size: sizes of the network.
-        rule: how to train.
+        hyper: how to train.
         data: training and test samples.
-        work: parameters after t steps, moments, and room to work.
+        space: parameters after t steps, moments, and arrays to write to.
         grid: steps at which losses are recorded, increasing.
         recorded: (2, h), training and test MSE at those steps.
         t: steps taken so far.
@@ -284,36 +301,36 @@ def _descend(
         Steps taken, whether the run has ended, and its training and test MSE (the latter only
         where it has ended).
     """
-    n, tiles, theta = size.samples, -(-size.samples // TILE), work.theta
+    n, tiles, theta = size.samples, -(-size.samples // TILE), space.theta
     k = np.searchsorted(grid, t)
     while True:
         record = grid[k] == t
         if record:
-            recorded[1, k] = _test_mse(size, data, work)
-        _forward(size, theta, data.x, 0, tiles, tiles, work)
+            recorded[1, k] = _test_mse(size, data, space)
+        _forward(size, theta, data.x, 0, tiles, tiles, space)
         loss = 0.0
         for i in range(n):
-            loss += (work.outputs[i] - data.y[i]) ** 2
+            loss += (space.outputs[i] - data.y[i]) ** 2
         mse = loss / n
         if record:
             recorded[0, k] = mse
             k += 1
-        going = mse > rule.tol and mse <= rule.bound and mse < np.inf and t < rule.max_steps
+        going = mse > hyper.tol and mse <= hyper.bound and mse < np.inf and t < hyper.max_steps
         if not going:
-            return t, True, mse, _test_mse(size, data, work)
+            return t, True, mse, _test_mse(size, data, space)
         if t >= until:
             return t, False, mse, np.nan
-        if rule.dropout:
-            _drop(size, rule, t, work)
+        if hyper.dropout:
+            _drop(size, hyper, t, space)
         slope = 0.0
         for i in range(n):
-            work.outputs[i] = (work.outputs[i] - data.y[i]) * (2.0 / n)
-            slope += work.outputs[i]
-        work.outputs[n : tiles * TILE] = 0.0
-        rates = _rates(rule, t)
-        _backward(size, rule, rates, data.x, work)
+            space.outputs[i] = (space.outputs[i] - data.y[i]) * (2.0 / n)
+            slope += space.outputs[i]
+        space.outputs[n : tiles * TILE] = 0.0
+        rates = _rates(hyper, t)
+        _backward(size, hyper, rates, data.x, space)
         if size.output_bias:
-            _move(rule, rates, work, theta.size - LANES, splat(slope))
+            _move(hyper, rates, space, theta.size - LANES, splat(slope))
         t += 1
 
 
@@ -322,21 +339,21 @@ def _entry(digest: str) -> Callable[..., Any]:
 
     def descend(
         size: Sizes,
-        rule: Rule,
+        hyper: Hyperparameters,
         data: Data,
-        work: Work,
-        grid: Any,
-        recorded: Any,
+        space: Workspace,
+        grid: np.ndarray,
+        recorded: np.ndarray,
         t: int,
         until: int,
     ) -> tuple[int, bool, float, float]:
         _ = digest
-        return _descend(size, rule, data, work, grid, recorded, t, until)
+        return _descend(size, hyper, data, space, grid, recorded, t, until)
 
     return descend
 
 
-SOURCES = [Path(__file__), Path(_lanes.__file__)]
+SOURCES = [Path(__file__), *simd.SOURCES]
 """Every file that is compiled into :func:`descend`."""
 
 descend = kept_on_disk(_entry, SOURCES)
