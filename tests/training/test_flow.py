@@ -149,7 +149,7 @@ CHECK_VALUES = {
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_test_errors_have_the_size_that_lsoda_finds(architecture):
-    # A median of six runs that recover or not varies by decades: 30 of ours must embrace it. If a
+    # A median of six runs that recover or not varies by decades: 30 of ours must enclose it. If a
     # run falls below a value with probability 1/2, so do 3 to 27 of 30 but for 8e-6.
     for n, value in CHECK_VALUES[architecture].items():
         runs = [drawn(ARCHITECTURES[architecture](20), n, seed) for seed in range(30)]

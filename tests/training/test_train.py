@@ -54,15 +54,15 @@ def test_a_result_does_not_depend_on_the_runs_beside_it(engine):
 
 
 @every_engine
-def test_what_stands_in_the_padding_does_not_matter(engine):
+def test_the_content_of_the_padding_does_not_matter(engine):
     problem = draw_problem("mlp")
     x, y = problem.x_train.clone(), problem.y_train.clone()
     for run, n in enumerate(problem.n_train.tolist()):
         x[run, n:], y[run, n:] = torch.nan, torch.inf
-    soiled = dataclasses.replace(problem, x_train=x, y_train=y)
+    with_junk = dataclasses.replace(problem, x_train=x, y_train=y)
     for a, b in zip(
         train_batch(problem, SHORT, engine=engine),
-        train_batch(soiled, SHORT, engine=engine),
+        train_batch(with_junk, SHORT, engine=engine),
         strict=True,
     ):
         assert_equal(a, b, rtol=0.0)
@@ -197,9 +197,9 @@ def test_float32_trains_in_float32_by_torch():
 @pytest.mark.parametrize(
     ("engine", "model", "optimizer", "sentence"),
     [
-        ("compiled", nn.Linear(2, 1, dtype=torch.float64), SHORT, "Linear is none of them"),
+        ("compiled", nn.Linear(2, 1, dtype=torch.float64), SHORT, "Linear is not one"),
         ("compiled", draw_model("mlp", 0), Adam(eps=0.0), "eps > 0"),
-        ("torch", draw_model("deep mlp", 0), Adam(dropout=0.1), "hidden units of the two-layer"),
+        ("torch", draw_model("deep mlp", 0), Adam(dropout=0.1), "hidden units of two-layer"),
         ("torch", nn.Sequential(nn.Linear(5, 1), nn.BatchNorm1d(1)).double(), SHORT, "Layers 1"),
         ("auto", draw_model("deep mlp", 0), Adam(dropout=0.1), "Set dropout to 0"),
         ("compield", draw_model("mlp", 0), SHORT, "Did you mean 'compiled'"),

@@ -10,6 +10,7 @@ from llr.data._inputs import (
     sample_normal,
 )
 from llr.data._matrices import PAPER_MATRICES
+from llr.data._network_of_weights import module_from_weights
 from llr.data._targets import (
     RANDOM_TARGET_MODELS,
     TARGET_NAMES,
@@ -18,7 +19,7 @@ from llr.data._targets import (
     make_target,
     matrix_target,
 )
-from llr.data._weights import module_from_weights, read_weights
+from llr.data._weights_file import read_weights
 
 __all__ = [
     "PAPER_MATRICES",

@@ -31,7 +31,7 @@ Draw = Callable[..., Tensor]
 
 
 def _draw_rows(draw: Draw, n: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """The first n rows of the generator's stream of rows, the same whatever n is."""
+    """The first n rows of the generator's stream of rows; they do not depend on n."""
     blocks = [
         draw((_BLOCK, *shape), generator=generator, dtype=torch.float64)
         for _ in range(math.ceil(n / _BLOCK))
@@ -54,7 +54,7 @@ def sample_normal(n: int, *, shape: tuple[int, ...], generator: torch.Generator)
 
 
 def grid_side(n: int, n_axes: int) -> int | None:
-    """Points on each axis of a regular grid of n points in all; None if there is no such grid.
+    """Points on each axis of a regular grid of n points in all; None if no grid has n points.
 
     Example:
         >>> grid_side(9, 2), grid_side(10, 2)

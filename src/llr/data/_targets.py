@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from llr.data._inputs import sample_normal
 from llr.data._matrices import PAPER_MATRICES, MatrixName
-from llr.data._weights import module_from_weights, read_weights
+from llr.data._network_of_weights import module_from_weights
+from llr.data._weights_file import read_weights
 from llr.errors import InvalidInputError, check_choice, check_positive_int
 from llr.models import (
     MatrixFactorization,

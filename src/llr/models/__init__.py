@@ -1,4 +1,4 @@
-"""Networks and toy models, every one a real ``nn.Module``: float64 unless told otherwise."""
+"""Networks and toy models, every one an ``nn.Module``, in float64 by default."""
 
 from llr.models._build_model import MODEL_NAMES, ModelName, ModelSizes, build_model, scaled_width
 from llr.models._convolution import (

@@ -105,7 +105,7 @@ class _AbstractLocallyConnected(nn.Module, ABC):
 
 
 class LocallyConnected1D(_AbstractLocallyConnected):
-    """1-d convolution without weight sharing: each position has a kernel of its own.
+    """1-d convolution without weight sharing: each position has its own kernel.
 
     With p = (d - s) // stride + 1 positions,
 
@@ -125,7 +125,7 @@ class LocallyConnected1D(_AbstractLocallyConnected):
         generator: CPU generator for the initialisation; None: the global one.
 
     Raises:
-        InvalidInputError: if a size is no positive integer or the kernel exceeds the input.
+        InvalidInputError: if a size is not a positive integer or the kernel exceeds the input.
 
     Example:
         >>> layer = LocallyConnected1D(5, in_channels=2, out_channels=4, kernel_size=3)
@@ -181,7 +181,7 @@ class LocallyConnected2D(_AbstractLocallyConnected):
         generator: CPU generator for the initialisation; None: the global one.
 
     Raises:
-        InvalidInputError: if a size is no positive integer or the kernel exceeds the input.
+        InvalidInputError: if a size is not a positive integer or the kernel exceeds the input.
 
     Example:
         >>> layer = LocallyConnected2D(5, in_channels=1, out_channels=4, kernel_size=3)
@@ -294,7 +294,7 @@ class SharedTanhConv1D(_AbstractTanhConvolution):
         generator: CPU generator for PyTorch's default initialisation; None: the global one.
 
     Raises:
-        InvalidInputError: if a size is no positive integer or the kernel exceeds the input.
+        InvalidInputError: if a size is not a positive integer or the kernel exceeds the input.
 
     References:
         Zhang et al., JMLR 26(69), 2025, Section 5 and Theorem 5.
@@ -328,7 +328,7 @@ class SharedTanhConv2D(_AbstractTanhConvolution):
         generator: CPU generator for PyTorch's default initialisation; None: the global one.
 
     Raises:
-        InvalidInputError: if a size is no positive integer or the kernel exceeds the input.
+        InvalidInputError: if a size is not a positive integer or the kernel exceeds the input.
 
     References:
         Zhang et al., JMLR 26(69), 2025, Theorem 5.
@@ -366,7 +366,7 @@ class NoShareTanhConv1D(_AbstractTanhConvolution):
         generator: CPU generator for PyTorch's default initialisation; None: the global one.
 
     Raises:
-        InvalidInputError: if a size is no positive integer or the kernel exceeds the input.
+        InvalidInputError: if a size is not a positive integer or the kernel exceeds the input.
 
     References:
         Zhang et al., JMLR 26(69), 2025, Section 5 and Theorem 6.
@@ -407,7 +407,7 @@ class NoShareTanhConv2D(_AbstractTanhConvolution):
         generator: CPU generator for PyTorch's default initialisation; None: the global one.
 
     Raises:
-        InvalidInputError: if a size is no positive integer or the kernel exceeds the input.
+        InvalidInputError: if a size is not a positive integer or the kernel exceeds the input.
 
     References:
         Zhang et al., JMLR 26(69), 2025, Theorem 6.

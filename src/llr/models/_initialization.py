@@ -22,7 +22,7 @@ def initialize(
     std: float = 1e-10,
     generator: torch.Generator | None = None,
 ) -> nn.Module:
-    """Draw the parameters of a module anew, in place.
+    """Redraw the parameters of a module, in place.
 
     Args:
         model: any module.

@@ -6,7 +6,7 @@ Every member computes, with C channels and P positions,
 
 where ``window_j`` is the tuple of input coordinates that position j sees. Fully connected: one
 position that sees the whole input, C = width. Convolution without sharing: P windows, a kernel
-for each channel and position. Convolution with sharing: one kernel and one bias a channel, an
+for each channel and position. Convolution with sharing: one kernel and one bias per channel, an
 output weight for each channel and position.
 """
 
@@ -36,7 +36,7 @@ class TwoLayerWeights(NamedTuple):
     """Weights of a two-layer network in the structure's own axes; leading axes are kept.
 
     ``kernels`` (..., C, Q, s), ``kernel_bias`` (..., C, Q) or None, ``output`` (..., C, P),
-    ``output_bias`` (...) or None, with Q = 1 for one kernel a channel and Q = P otherwise.
+    ``output_bias`` (...) or None, with Q = 1 for one kernel per channel and Q = P otherwise.
     """
 
     kernels: Tensor
@@ -200,7 +200,7 @@ def two_layer_structure(module: nn.Module) -> TwoLayerStructure | None:
             ``nn.Sequential(nn.Linear, nn.Tanh, nn.Linear)`` with one output.
 
     Returns:
-        The structure, or None if the module is no such network.
+        The structure, or None if the module is not such a network.
 
     Example:
         >>> from llr.models import SharedTanhConv1D

@@ -1,4 +1,4 @@
-"""Compilation apart from training: what is compiled, when, and how long it takes."""
+"""Compilation ahead of training, and how long it takes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Warmup", "compiles", "numba_is_off", "tiny_problem"]
 
 @dataclass(frozen=True)
 class Warmup:
-    """What compiling an engine ahead has done.
+    """The outcome of compiling an engine ahead of time.
 
     Attributes:
         engine: name of the engine.
         seconds: time it took.
-        compiled: whether there was anything to compile; False: nothing, or it was found in
-            Numba's cache on disk or in this process already.
+        compiled: whether anything was compiled; False: it was found in Numba's cache on disk, or
+            had been compiled in this process before.
     """
 
     engine: str

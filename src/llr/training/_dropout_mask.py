@@ -1,6 +1,6 @@
 """Dropout masks as a pure function of (run seed, step, sample, unit).
 
-Every engine computes the same mask, whatever the batch or device, without any generator state:
+Every engine computes the same mask, for any batch and device, without any generator state:
 a splitmix64 hash of the four indices, compared with the keep probability.
 """
 
@@ -46,7 +46,7 @@ def dropout_mask(
     """Inverted-dropout factors, 0 or 1 / (1 - dropout), for one training step.
 
     Args:
-        seeds: (R,) int64, one a run.
+        seeds: (R,) int64, one per run.
         step: number of steps taken so far (a scalar int64 tensor where it lives on the device).
         n_samples: number of training rows.
         n_units: number of hidden units (channel-major, as flattened by the models).

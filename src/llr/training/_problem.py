@@ -16,7 +16,7 @@ __all__ = ["Problem"]
 
 @dataclass(frozen=True)
 class Problem:
-    """R independent training runs of one architecture, sample counts free to differ.
+    """R independent training runs of one architecture, which may differ in sample size.
 
     Attributes:
         model: the architecture; its own parameter values are not used.
@@ -27,7 +27,7 @@ class Problem:
         n_train: number of training samples of each run, (R,) int64.
         x_test: test inputs (R, n_test, *input_shape).
         y_test: test outputs (R, n_test, c).
-        seeds: one integer a run, for dropout, (R,) int64.
+        seeds: one integer per run, for dropout, (R,) int64.
 
     Raises:
         InvalidInputError: if shapes, dtypes or devices disagree, a sample count lies outside

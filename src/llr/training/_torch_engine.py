@@ -22,10 +22,10 @@ from llr.training._run_result import RunResult, log_spaced
 __all__ = ["TorchEngine"]
 
 _POLL_STEPS = 16
-"""Steps between two looks at which runs have ended."""
+"""Steps between two checks for runs that have ended."""
 
 _COMPACT_SHARE = 0.75
-"""The batch is cut to the runs still alive when at most this share of it is."""
+"""The batch is cut to the runs still going when they are at most this share of it."""
 
 
 class _Descent:
@@ -102,7 +102,7 @@ class _Descent:
             self._graph = self._capture()
 
     def _capture(self) -> torch.cuda.CUDAGraph:
-        """Take one tick on a stream of its own, which sets libraries up; record the next one."""
+        """Take one tick on a separate stream, which initialises libraries; record the next one."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -130,8 +130,8 @@ class TorchEngine(AbstractEngine):
         model = problem.model
         if optimizer.dropout > 0 and two_layer_structure(model) is None:
             return (
-                "Dropout is defined on the hidden units of the two-layer tanh networks, and "
-                f"{type(model).__name__} is none of them. Set dropout to 0."
+                "Dropout is defined on the hidden units of two-layer tanh networks, and "
+                f"{type(model).__name__} is not one. Set dropout to 0."
             )
         if layers := random_layers(model):
             return (
@@ -150,7 +150,7 @@ class TorchEngine(AbstractEngine):
 
 
 def _train(problem: Problem, optimizer: Descent, engine: str) -> list[RunResult]:
-    """All runs to their ends, cutting the batch to those still alive as it goes."""
+    """Train all runs to their ends, cutting the batch to those still going along the way."""
     start = time.perf_counter()
     grid = log_spaced(optimizer.max_steps)
     recorded = np.full((2, problem.n_runs, len(grid)), np.nan)
@@ -158,7 +158,7 @@ def _train(problem: Problem, optimizer: Descent, engine: str) -> list[RunResult]
     batch, index = _Descent(problem, optimizer), np.arange(problem.n_runs)
 
     def retire(rows: list[int]) -> None:
-        """Note how the runs in these rows of the batch ended."""
+        """Record how the runs in these rows of the batch ended."""
         test_mse = batch.test_mse()
         for row in rows:
             losses = (batch.train_mse[row].item(), test_mse[row].item())

@@ -1,4 +1,4 @@
-"""The compiled engine: two-layer tanh runs one by one, each on one of the free cores."""
+"""The compiled engine: two-layer tanh runs, each on one core from start to end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CompiledEngine(AbstractEngine):
     """Gradient descent and Adam for two-layer tanh networks in float64, compiled by Numba.
 
     One kernel serves the whole family: a fully connected net is one position that sees the whole
-    input, an unshared convolution has a kernel a position, a shared one has one kernel for all.
+    input, an unshared convolution has a kernel for each position, a shared one has one for all.
     Every run stays in one core's cache; a run's numbers do not depend on the other runs or on the
     number of threads, to the last bit.
     """
@@ -35,7 +35,7 @@ class CompiledEngine(AbstractEngine):
         if two_layer_structure(problem.model) is None:
             return (
                 "The compiled engine trains two-layer tanh networks with one output, and "
-                f"{type(problem.model).__name__} is none of them. Use engine='torch'."
+                f"{type(problem.model).__name__} is not one. Use engine='torch'."
             )
         if data.dtype != torch.float64 or data.device.type != "cpu":
             return (

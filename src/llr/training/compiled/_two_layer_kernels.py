@@ -48,7 +48,7 @@ class Sizes(NamedTuple):
     blocks: int  # ceil(channels / 8)
     window: int  # s
     samples: int  # n
-    tiles: int  # of samples that the hidden activations have room for, at least ceil(n / 4)
+    tiles: int  # of samples that the array of hidden activations can hold, at least ceil(n / 4)
     hidden_bias: bool
     output_bias: bool
 
@@ -261,7 +261,7 @@ def _backward(
 
 @njit(**JIT)
 def _test_mse(size: Sizes, data: Data, space: Workspace) -> float:
-    """Test MSE, as many tiles at once as the activations have room for."""
+    """Test MSE, as many tiles at once as the array of activations can hold."""
     n, loss = data.y_test.size, 0.0
     total = -(-n // TILE)
     for first in range(0, total, size.tiles):

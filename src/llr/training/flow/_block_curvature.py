@@ -1,18 +1,18 @@
 """The two-layer tanh family for the gradient flow: network, gradient, curvature.
 
-The parameters of a run lie in B = C Q blocks, one a kernel: its S input weights (its bias, where
+The parameters of a run lie in B = C Q blocks, one per kernel: its S input weights (its bias, where
 there is one, as the last) and its P output weights; an output bias comes at the very end. With
 
     f(x_i) = sum_{b,p} a_bp h_bp(x_i) + c,    h_bp(x_i) = tanh(sum_t w_bt x_qpti),
 
 residuals r_i = f(x_i) - y_i and L = (1 / n) sum_i r_i^2, the Hessian of L is (2 / n) J^T J plus one
-symmetric block [[A_b, V_b], [V_b^T, 0]] a kernel,
+symmetric block [[A_b, V_b], [V_b^T, 0]] per kernel,
 
     A_b = (2 / n) sum_i r_i sum_p a_bp h''_bp(x_i) x_qpi x_qpi^T,    (S, S)
     V_b = (2 / n) (sum_i r_i h'_bp(x_i) x_qpi)_p.                    (S, P)
 
-J^T is held as (M, n), a row a parameter: the row of a_bp is h_bp itself. Samples are padded with
-zeros to a multiple of eight; at the padding h, r and J vanish.
+J^T is stored as (M, n), one row per parameter: the row of a_bp is h_bp itself. Samples are padded
+with zeros to a multiple of eight; there h, r and J are zero.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
 
 
 class Sizes(NamedTuple):
-    """C channels, Q kernels a channel, P positions and S input weights a kernel."""
+    """C channels, Q kernels per channel, P positions and S input weights per kernel."""
 
     channels: int
     kernels: int
@@ -173,7 +173,7 @@ def curvature(
 ) -> None:
     """Write A, V and the rows of J^T for input weights, where the rest was evaluated.
 
-    A kernel whose weights are all zero stays where it is whatever its block, which is left zero.
+    A kernel whose weights are all zero stays there for any block, so its block is left at zero.
     """
     n_p, n_s, width = size.positions, size.weights, samples.y.size
     jt, scale = curve.jt, 2.0 / samples.n

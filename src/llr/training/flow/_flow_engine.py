@@ -22,9 +22,9 @@ class FlowEngine(AbstractEngine):
     """Gradient flow for any module, by adaptive linearly implicit Rosenbrock methods.
 
     Small steps while a network leaves a saddle, steps that grow to 1e5 and more along slow
-    valleys: some hundred of them reach the end of the flow. The two-layer tanh family is compiled
-    and uses its structure, O(n^2 M) a step, one run a core; every other module uses ``torch.func``,
-    with its exact Hessian where it is small and the tangent operator where it is not.
+    valleys: a few hundred of them reach the end of the flow. The two-layer tanh family is compiled
+    and uses its structure, O(n^2 M) per step, one run per core; every other module uses
+    ``torch.func``, with its exact Hessian where that is small and the tangent operator elsewhere.
     """
 
     name = "flow"

@@ -26,7 +26,7 @@ class FlowStatus(IntEnum):
 
     @property
     def status(self) -> Status:
-        """The status of a run that ended so."""
+        """The status that users see."""
         return _STATUS[self]
 
     def sentence(self, optimizer: GradientFlow) -> str:

@@ -1,7 +1,7 @@
 """Compiled linear algebra of one run on one thread, eight numbers at a time.
 
 Rows of a matrix are padded with zeros to a multiple of eight columns. A symmetric matrix of order n
-is held in its upper triangle; below it, whatever the vectors leave behind.
+is stored in its upper triangle; the entries below it mean nothing.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ ROS34PW2 = _transformed(
     b=np.array([0.2421238070609535, -1.223250583904515, 1.545260255335102, _G]),
     b_hat=np.array([0.3781090314581937, -0.09604229221242318, 0.5, 0.2179332607542295]),
 )
-"""ROS34PW2: four stages, order 3(2), L-stable and stiffly accurate; its order holds whatever A is.
+"""ROS34PW2: four stages, order 3(2) for any matrix A, L-stable and stiffly accurate.
 
 Rang and Angermann, BIT 45, 2005.
 """

@@ -1,4 +1,4 @@
-"""Eight float64 numbers at once in compiled code: LLVM vectors, whatever the processor has."""
+"""Eight float64 numbers at once in compiled code: LLVM vectors, for any processor."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """Eight float64 numbers at once for Numba: LLVM's own vector type and its arithmetic.
 
-LLVM maps the type onto whatever the processor has (one AVX-512 register, two of AVX2, four of
+LLVM maps the type onto the registers of the processor (one AVX-512 register, two of AVX2, four of
 NEON), so the compiled kernels depend neither on automatic vectorisation nor on Intel's SVML.
 """
 

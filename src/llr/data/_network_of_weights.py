@@ -1,143 +1,18 @@
-"""Weights files (torch ``state_dict``, safetensors, YAML; no pickle) and their networks."""
+"""The network that named weights belong to, recognised by names and shapes."""
 
 from __future__ import annotations
 
 import math
-import pickle
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from llr._types import Parameters
-from llr._yaml import parse_yaml
-from llr.errors import ConfigError, InvalidInputError, did_you_mean, nearest, quoted_list
+from llr.data._weights_file import WEIGHTS_HINT
+from llr.errors import InvalidInputError, did_you_mean, nearest, quoted_list
 from llr.models import MLP, MatrixFactorization, ModelName, ModelSizes, build_model
 
-__all__ = ["module_from_weights", "read_weights"]
-
-_TORCH = (".pt", ".pth")
-_SAFETENSORS = (".safetensors",)
-_YAML = (".yaml", ".yml")
-
-_SHAPES_HINT = (
-    "hidden.weight and output.weight (two-layer tanh networks; a Sequential's 0.weight and "
-    "2.weight), layers.0.weight, layers.1.weight, ... (deep tanh networks; a single layer: an "
-    "affine function), left and right (a factorised matrix), or matrix"
-)
-
-
-def read_weights(path: str | Path) -> Parameters:
-    """The tensors of a weights file by name, checked, in float64 on the CPU.
-
-    Args:
-        path: ``.pt`` or ``.pth``: a ``state_dict`` saved by ``torch.save`` (read with
-            ``weights_only=True``); ``.safetensors``; ``.yaml`` or ``.yml``: numbers and nested
-            lists under dotted or nested names.
-
-    Returns:
-        Tensors by name.
-
-    Raises:
-        InvalidInputError: naming the file, and the key where one is at fault: an unknown kind of
-            file, no such file, contents that are no named tensors of finite real numbers.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (*_TORCH, *_SAFETENSORS, *_YAML):
-        raise InvalidInputError(
-            f"{path}: a weights file must end in one of "
-            f"{quoted_list((*_TORCH, *_SAFETENSORS, *_YAML))}, got {suffix!r}."
-        )
-    if not path.is_file():
-        raise InvalidInputError(f"{path}: there is no such weights file.")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(f"{path}: cannot be read: {error.strerror}.") from None
-    if suffix in _YAML:
-        raw = _read_yaml(content, path)
-    else:
-        raw = _read_torch(path) if suffix in _TORCH else _read_safetensors(content, path)
-    if not raw:
-        raise InvalidInputError(f"{path}: holds no weights; expected {_SHAPES_HINT}.")
-    return {name: _checked(value, f"{path}: {name}") for name, value in raw.items()}
-
-
-def _read_torch(path: Path) -> Mapping[str, Any]:
-    """A state_dict, without running code from the file."""
-    try:
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InvalidInputError(
-            f"{path}: must hold tensors only, as torch.save(module.state_dict(), path) writes; it "
-            "holds other Python objects or is damaged, and is not loaded."
-        ) from None
-    except Exception as error:  # damaged archives raise many kinds
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InvalidInputError(f"{path}: not a file written by torch.save: {reason}") from None
-    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise InvalidInputError(
-            f"{path}: must hold a state_dict, tensors by name, got {type(value).__name__}."
-        )
-    return value
-
-
-def _read_safetensors(content: bytes, path: Path) -> Mapping[str, Any]:
-    """The tensors of a safetensors file."""
-    from safetensors.torch import load
-
-    try:
-        return load(content)
-    except Exception as error:  # SafetensorError and the errors of damaged headers
-        raise InvalidInputError(f"{path}: not a safetensors file: {error}.") from None
-
-
-def _read_yaml(content: bytes, path: Path) -> Mapping[str, Any]:
-    """The numbers and lists of a YAML file under dotted names."""
-    try:
-        value = parse_yaml(content, source=str(path))
-    except ConfigError as error:
-        raise InvalidInputError(str(error)) from None
-    return _flatten(value, str(path))
-
-
-def _flatten(value: object, source: str, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings to dotted names; lists and numbers are values."""
-    if not isinstance(value, Mapping):
-        raise InvalidInputError(
-            f"{source}: must map names to numbers or nested lists of numbers, got "
-            f"{type(value).__name__}; expected {_SHAPES_HINT}."
-        )
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(item, Mapping) and len(name) < 200:  # deeper: an alias to itself
-            flat |= _flatten(item, source, f"{name}.")
-        else:
-            flat[name] = item
-    return flat
-
-
-def _checked(value: object, where: str) -> Tensor:
-    """A value of a weights file as a float64 tensor of finite numbers."""
-    if isinstance(value, Tensor):
-        tensor = value
-    else:
-        try:
-            tensor = torch.tensor(value, dtype=torch.float64)
-        except Exception:  # ragged, nested without end, not numbers
-            raise InvalidInputError(
-                f"{where} must be a number or evenly nested lists of numbers."
-            ) from None
-    if tensor.is_complex() or tensor.dtype == torch.bool:
-        raise InvalidInputError(f"{where} must hold real numbers, got {tensor.dtype}.")
-    tensor = tensor.detach().to(dtype=torch.float64, device="cpu")
-    if not bool(torch.isfinite(tensor).all()):
-        raise InvalidInputError(f"{where} must hold finite numbers only.")
-    return tensor
+__all__ = ["module_from_weights"]
 
 
 def module_from_weights(weights: Mapping[str, Tensor], *, source: str = "weights") -> nn.Module:
@@ -191,7 +66,7 @@ def _take(weights: Mapping[str, Tensor], name: str, n_axes: tuple[int, ...], sou
         close = nearest(name, weights)
         hint = f" Did {close!r} mean {name!r}?" if close else ""
         raise InvalidInputError(
-            f"{source}: {name} is missing among {quoted_list(weights)}; expected {_SHAPES_HINT}."
+            f"{source}: {name} is missing among {quoted_list(weights)}; expected {WEIGHTS_HINT}."
             f"{hint}"
         )
     tensor = weights[name]
