@@ -480,7 +480,7 @@ def test_linear_models_need_every_parameter() -> None:
     assert optimistic_sample_size(MLP(4, widths=[]), torch.zeros(1, 4)).value == 4
 
 
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "gelu", "sin"])
+@pytest.mark.parametrize("activation", ["gelu", "sin", "softplus"])
 def test_deep_networks_are_bounded_by_the_narrow_networks_parameters(activation: str) -> None:
     narrow = generic(MLP(3, widths=[2, 2], activation=activation, output_bias=True))
     wide = MLP(3, widths=[5, 4], activation=activation, output_bias=True)
@@ -496,8 +496,8 @@ def test_deep_networks_are_bounded_by_the_narrow_networks_parameters(activation:
 
 
 def test_deep_bounds_take_models_and_targets_of_different_dtypes() -> None:
-    narrow = generic(MLP(3, widths=[2, 2]))
-    wide = MLP(3, widths=[4, 4], dtype=torch.float32)
+    narrow = generic(MLP(3, widths=[2, 2], activation="gelu"))
+    wide = MLP(3, widths=[4, 4], activation="gelu", dtype=torch.float32)
     size = optimistic_sample_size(wide, narrow)
     assert (size.lower, size.upper) == (1, 3 * 2 + 2 + 2 * 2 + 2 + 2)
     assert {value.dtype for value in size.witness.values()} == {torch.float32}
@@ -520,13 +520,16 @@ def test_the_zero_function_in_deep_networks(
 
 
 def test_deep_targets_that_theorem_3_does_not_cover_are_refused() -> None:
-    wide = MLP(3, widths=[3, 3])
+    wide = MLP(3, widths=[3, 3], activation="gelu")
     for target, words in [
-        (MLP(3, widths=[4, 2]), "at most as wide"),
-        (MLP(3, widths=[2]), "depth"),
+        (MLP(3, widths=[4, 2], activation="gelu"), "at most as wide"),
+        (MLP(3, widths=[2], activation="gelu"), "depth"),
         (MLP(3, widths=[2, 2], activation="sin"), "activation"),
-        (MLP(4, widths=[2, 2]), "input size"),
-        (generic(MLP(3, widths=[2, 2], output_bias=True)), "no bias in layer 3"),
+        (MLP(4, widths=[2, 2], activation="gelu"), "input size"),
+        (
+            generic(MLP(3, widths=[2, 2], activation="gelu", output_bias=True)),
+            "no bias in layer 3",
+        ),
     ]:
         with pytest.raises(InvalidInputError, match=words):
             optimistic_sample_size(wide, target)
@@ -543,7 +546,7 @@ def test_the_result_tells_its_numbers_in_every_form() -> None:
     assert json.loads(size.to_json()) == row
     assert "7, by Theorem 5" in repr(size)
     assert size._repr_html_().startswith("<table>")
-    bounds = optimistic_sample_size(MLP(3, widths=[3, 3]), 2)
+    bounds = optimistic_sample_size(MLP(3, widths=[3, 3], activation="gelu"), 2)
     assert "at most" in repr(bounds)
     assert "&#x27;" in bounds._repr_html_()
 

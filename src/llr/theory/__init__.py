@@ -23,6 +23,7 @@ from llr.theory._closed_forms import (
 from llr.theory._embed import EmbeddingMethod, embed
 from llr.theory._formal_rank import formal_rank
 from llr.theory._intrinsic_form import IntrinsicForm, UnitFate, intrinsic_form
+from llr.theory.deep import DeepIntrinsicForm, DeepUnitFate
 from llr.theory.linear import (
     diagonal_network_size,
     linear_network_size,
@@ -36,6 +37,8 @@ from llr.theory.sizes import Published, SampleSize, optimistic_sample_size
 
 __all__ = [
     "ClosedForm",
+    "DeepIntrinsicForm",
+    "DeepUnitFate",
     "EmbeddingMethod",
     "IntrinsicForm",
     "Published",

@@ -15,6 +15,7 @@ from llr.models import (
     ToyNonlinear,
 )
 from llr.theory.arithmetic import sparse_rank
+from llr.theory.deep import deep_rank, read_tanh_network
 from llr.theory.linear import (
     factorization_rank,
     linear_layers,
@@ -37,13 +38,18 @@ def formal_rank(
     of coefficients, at every point, degenerate ones too. Parameters are taken at their exact
     binary values, so units are equal when they are, and differ when their last bit does.
 
+    In deep tanh networks the products of the activations' derivatives along paths are independent
+    too (the deep tanh theorem: proved in docs/theory, not peer reviewed), and the rank follows from
+    the ranks of backpropagated vectors, layer by layer.
+
     That rank is computed modulo two random 61-bit primes. It is never too large. It is certain
     where every block of the matrix has full rank; elsewhere it is too small with a probability
     below 2^-60 over the primes (for ranks up to 250,000).
 
     Args:
         model: a two-layer tanh network (fully connected or convolutional, with or without weight
-            sharing, 1-d or 2-d, any biases), ``nn.Sequential(Linear, Tanh, Linear)``, a linear
+            sharing, 1-d or 2-d, any biases), a fully connected tanh or sigmoid network of any depth
+            (``MLP`` or ``nn.Sequential``; any biases, layers may be tied), a linear
             network of any depth, a matrix factorisation, a diagonal network, or one of the toys.
             Parameters with ``requires_grad=False`` are constants.
         params: parameters by name that replace the model's own.
@@ -74,8 +80,12 @@ def formal_rank(
         return factorization_rank(model, params, seed=seed)
     if isinstance(model, (DiagonalNetwork, DifferenceOfSquares, ToyLinear, ToyNonlinear)):
         return vector_model_rank(model, params)
+    deep = read_tanh_network(model, params)
+    if deep is not None:
+        return deep_rank(deep, seed=seed)
     raise UnsupportedModuleError(
-        "formal_rank must be given a two-layer tanh network, a linear network, a matrix "
-        f"factorisation, a diagonal network or a toy model, got {type(model).__name__}. "
+        "formal_rank must be given a two-layer tanh network, a fully connected tanh or sigmoid "
+        "network of any depth, a linear network, a matrix factorisation, a diagonal network or a "
+        f"toy model, got {type(model).__name__}. "
         "No closed form is known for others: use llr.model_rank, which measures."
     )

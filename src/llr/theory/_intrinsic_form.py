@@ -12,9 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from llr.errors import UnsupportedModuleError, check_number
+from llr.errors import InvalidInputError, UnsupportedModuleError, check_number
 from llr.models import TwoLayerTanhMLP
 from llr.theory.arithmetic import Integers
+from llr.theory.deep import (
+    DeepIntrinsicForm,
+    deep_intrinsic_form,
+    read_fully_connected,
+    read_tanh_network,
+)
 from llr.theory.two_layer import (
     CONSTANT,
     HiddenUnits,
@@ -131,32 +137,38 @@ class IntrinsicForm:
 
 def intrinsic_form(
     model: nn.Module, *, tol: float = 0.0, params: Mapping[str, Tensor] | None = None
-) -> IntrinsicForm:
-    r"""Reduce a two-layer tanh network to the smallest one with the same function.
+) -> IntrinsicForm | DeepIntrinsicForm:
+    r"""Reduce a tanh network to the smallest one of its depth with the same function.
 
     Units whose (w, b) are equal up to a common sign are merged, their output weights added up
     with that sign; units without effect are dropped: null ones, those with zero output weight,
     groups that cancel, and units with zero input weights, whose constant a tanh(b) goes into
-    the output bias. The result is unique up to order and signs (Fukumizu, 1996), and its width k
-    is the intrinsic width of Theorem 4.
+    the bias above. The result is unique up to order and signs (two layers: Fukumizu, 1996; any
+    depth: Vlacic and Boelcskei, 2021, and docs/theory), and the width k of a two-layer network is
+    the intrinsic width of Theorem 4. In deep networks layers are reduced from the first one up,
+    because units can become equal once those below them are merged.
 
     Args:
-        model: a two-layer tanh network with one output, fully connected or convolutional.
-        tol: 0: exact, equal means equal. Otherwise, for trained networks: input weights and
-            biases that differ by at most ``tol`` in every coordinate are equal, the unit with
+        model: a two-layer tanh network with one output, fully connected or convolutional, or a
+            fully connected tanh or sigmoid network of any depth with any number of outputs.
+        tol: 0: exact, equal means equal. Otherwise, for trained two-layer networks: input weights
+            and biases that differ by at most ``tol`` in every coordinate are equal, the unit with
             the larger output weight standing for both; weights up to ``tol`` are zero. The
             function then changes a little.
         params: parameters by name that replace the model's own.
 
     Returns:
-        The network, its width, the constant part, and the fate of every unit.
+        The network, its width or widths, and the fate of every unit: an ``IntrinsicForm`` for a
+        two-layer tanh network with one output, else a ``DeepIntrinsicForm``.
 
     Raises:
         UnsupportedModuleError: if the model is no such network.
-        InvalidInputError: if ``tol`` is negative or a parameter is not finite.
+        InvalidInputError: if ``tol`` is negative, or not 0 for a deep network, or a parameter is
+            not finite.
 
     References:
-        Fukumizu, Neural Networks 9(5), 1996; Zhang et al., JMLR 26(69), 2025, Theorem 4.
+        Fukumizu, Neural Networks 9(5), 1996; Vlacic and Boelcskei, Advances in Mathematics 376,
+        2021; Zhang et al., JMLR 26(69), 2025, Theorem 4.
 
     Example:
         >>> import torch
@@ -172,10 +184,7 @@ def intrinsic_form(
     check_number("tol", tol, minimum=0.0)
     network = read_two_layer(model, params)
     if network is None or network.units.output.shape[1] != 1:
-        raise UnsupportedModuleError(
-            "intrinsic_form must be given a two-layer tanh network with one output, got "
-            f"{type(model).__name__}. For deeper networks no smallest form is known."
-        )
+        return _deep(model, tol, params)
     units = network.units
     group, sign = group_units(units) if tol == 0 else _group_within(network, tol)
     function, kept = merge_units(network, group, sign, tol=tol)
@@ -194,6 +203,23 @@ def intrinsic_form(
         report=_fates(units, group, sign, kept, tol, positions),
         tol=float(tol),
     )
+
+
+def _deep(model: nn.Module, tol: float, params: Mapping[str, Tensor] | None) -> DeepIntrinsicForm:
+    """The irreducible form of a network of any depth."""
+    layers, network = read_fully_connected(model), read_tanh_network(model, params)
+    if layers is None or network is None:
+        raise UnsupportedModuleError(
+            "intrinsic_form must be given a two-layer tanh network, or a fully connected tanh or "
+            f"sigmoid network of any depth, got {type(model).__name__}. Networks with other "
+            "activations can have irreducible forms of different shapes."
+        )
+    if tol != 0:
+        raise InvalidInputError(
+            f"tol must be 0 for a deep network or one with several outputs, got {tol:g}: units are "
+            "merged only where they are exactly equal."
+        )
+    return deep_intrinsic_form(network, "tanh" if layers.activation == "tanh" else "sigmoid")
 
 
 def network_of(

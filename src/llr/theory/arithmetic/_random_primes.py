@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from functools import lru_cache
 
 import torch
 
 from llr.seeds import generator
 
-__all__ = ["N_PRIMES", "PRIME_BITS", "is_prime", "random_primes"]
+__all__ = ["N_PRIMES", "PRIME_BITS", "is_prime", "large_prime", "random_primes"]
 
 PRIME_BITS = 61
 N_PRIMES = 2
@@ -24,7 +25,7 @@ _WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
 
 def is_prime(n: int) -> bool:
-    """Whether n < 2^64 is prime, by Miller and Rabin's test.
+    """Whether n is prime, by Miller and Rabin's test; certain for n < 2^64.
 
     The first twelve primes as bases decide every n below 3.1e23 (Sorenson and Webster, Math.
     Comp. 86, 2017).
@@ -60,6 +61,20 @@ def random_primes(seed: int) -> tuple[int, ...]:
         if candidate not in primes and is_prime(candidate) and _has_large_order(candidate):
             primes.append(candidate)
     return tuple(primes)
+
+
+@lru_cache(maxsize=64)
+def large_prime(bits: int, seed: int) -> int:
+    """A random prime of so many bits, at least 61, for polynomials of a large degree.
+
+    Above 2^64 the test is that of Miller and Rabin with twelve bases: a composite number passes
+    with a probability below 4^-12, and random ones far more rarely.
+    """
+    draw = random.Random(f"{seed}-{bits}")
+    while True:
+        candidate = draw.getrandbits(bits) | 1 << (bits - 1) | 1
+        if is_prime(candidate) and _has_large_order(candidate):
+            return candidate
 
 
 def _has_large_order(prime: int) -> bool:

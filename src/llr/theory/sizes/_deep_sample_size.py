@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from llr._types import Parameters
-from llr.errors import InvalidInputError, check_positive_int, check_shape
+from llr.errors import InvalidInputError
 from llr.seeds import generator
 from llr.theory._closed_forms import deep_network_bound, relu_network_bound
 from llr.theory._embed import embed_layers
 from llr.theory.activations import VALUE_AT_ZERO
-from llr.theory.deep import FullyConnected, read_fully_connected
+from llr.theory.deep import FullyConnected
+from llr.theory.sizes._deep_target import deep_target
 from llr.theory.sizes._sample_size import Published, SampleSize
 
 __all__ = ["deep_network_size"]
@@ -44,7 +45,7 @@ def deep_network_size(
         witness = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
         theorem = "all parameters zero"
         return _size(model, value, value, theorem, None, "the zero function", witness)
-    narrow, values = _narrow(layers, target)
+    narrow, values = _with_biases_of(layers, *deep_target(layers, target))
     if any(a > b for a, b in zip(narrow.widths, layers.widths, strict=True)):
         raise InvalidInputError(
             f"target must be at most as wide as the model in every layer, {layers.widths}, got "
@@ -60,7 +61,7 @@ def deep_network_size(
     relu = layers.activation == "relu"
     printed = (relu_network_bound if relu else deep_network_bound)(layers.sizes[0], **sizes)
     upper = sum(value.numel() for value in values.values()) - relu * sum(narrow.widths)
-    note = "an upper bound; the exact value is open beyond two-layer tanh networks"
+    note = "an upper bound; exact values are known for tanh, and for the sigmoid with biases"
     published = Published(printed.value, printed.formula, printed.theorem, note)
     words = f"a function of a network of hidden widths {narrow.widths}"
     lower = _least(model, witness, layers)
@@ -101,70 +102,19 @@ def _least(model: nn.Module, witness: Parameters, layers: FullyConnected) -> int
     return layers.sizes[-1] + int(float((outputs - outputs[0]).abs().max()) > noise)
 
 
-def _narrow(
-    layers: FullyConnected, target: nn.Module | Mapping[str, Tensor] | int
+def _with_biases_of(
+    layers: FullyConnected, narrow: FullyConnected, values: Parameters
 ) -> tuple[FullyConnected, Parameters]:
-    """The target as a narrow network with the model's names and biases."""
-    if isinstance(target, int):
-        check_positive_int("target", target)
-        return _generic(layers, target)
-    if isinstance(target, nn.Module):
-        source = read_fully_connected(target)
-        if source is None:
-            raise InvalidInputError(
-                "target must be a fully connected network, parameters of the model, or a width, "
-                f"got {type(target).__name__}."
-            )
-        for what, got, wanted in (
-            ("depth", source.depth, layers.depth),
-            ("activation", source.activation + source.detail, layers.activation + layers.detail),
-            ("input size", source.sizes[0], layers.sizes[0]),
-            ("output size", source.sizes[-1], layers.sizes[-1]),
-        ):
-            if got != wanted:
-                raise InvalidInputError(
-                    f"target must have the model's {what}, {wanted}, got {got}. Theorem 3 "
-                    "compares networks that differ in width only."
-                )
-        given = dict(target.named_parameters())
-        weights = [given[name] for name in source.weights]
-        biases = [None if name is None else given[name] for name in source.biases]
-    else:
-        missing = [name for name in layers.weights if name not in target]
-        if missing:
-            raise InvalidInputError(
-                f"a target state dict must have the model's weights {list(layers.weights)}, got "
-                f"none of {missing}."
-            )
-        weights = [target[name] for name in layers.weights]
-        stems = [name.removesuffix("weight") for name in layers.weights]
-        biases = [target.get(f"{stem}bias") for stem in stems]
-    widths = tuple(weight.shape[0] for weight in weights[:-1])
-    narrow = replace(layers, sizes=(layers.sizes[0], *widths, layers.sizes[-1]))
-    values: Parameters = {}
-    for l, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        shape = (narrow.sizes[l + 1], narrow.sizes[l])
-        check_shape(f"target's weight of layer {l + 1}", weight.shape, shape)
-        values[layers.weights[l]] = weight.detach()
-        name = layers.biases[l]
+    """The target with the model's biases: zero where it has none."""
+    filled = {name: values[name] for name in narrow.weights}
+    for l, name in enumerate(layers.biases):
+        own = narrow.biases[l]
         if name is not None:
-            values[name] = weight.new_zeros(shape[0]) if bias is None else bias.detach()
-        elif bias is not None and bool(bias.any()):
+            zero = values[narrow.weights[l]].new_zeros(narrow.sizes[l + 1])
+            filled[name] = zero if own is None else values[own]
+        elif own is not None and bool(values[own].any()):
             raise InvalidInputError(
                 f"target must have no bias in layer {l + 1}, where the model has none, got a "
                 "nonzero one. Build the model with that bias."
             )
-    return narrow, values
-
-
-def _generic(layers: FullyConnected, width: int) -> tuple[FullyConnected, Parameters]:
-    """A generic network with every hidden layer of one width."""
-    sizes = (layers.sizes[0], *[width] * len(layers.widths), layers.sizes[-1])
-    stream = generator(0, "target")
-    values: Parameters = {}
-    for l, (weight, bias) in enumerate(zip(layers.weights, layers.biases, strict=True)):
-        shape = (sizes[l + 1], sizes[l])
-        values[weight] = torch.randn(shape, generator=stream, dtype=torch.float64)
-        if bias is not None:
-            values[bias] = torch.randn(shape[0], generator=stream, dtype=torch.float64)
-    return replace(layers, sizes=sizes), values
+    return replace(narrow, biases=layers.biases), filled

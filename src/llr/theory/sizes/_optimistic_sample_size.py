@@ -19,6 +19,7 @@ from llr.models import (
 from llr.theory.deep import read_fully_connected
 from llr.theory.linear import linear_layers
 from llr.theory.sizes._deep_sample_size import deep_network_size
+from llr.theory.sizes._deep_tanh_sample_size import deep_tanh_size, has_exact_size
 from llr.theory.sizes._linear_sample_size import (
     factorization_size,
     linear_model_size,
@@ -121,4 +122,6 @@ def _size(
     if structure is not None:
         return two_layer_size(structure, target)
     assert layers is not None
+    if has_exact_size(layers):
+        return deep_tanh_size(model, layers, target)
     return deep_network_size(model, layers, target)

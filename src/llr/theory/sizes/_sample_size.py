@@ -42,6 +42,8 @@ class SampleSize:
         n_parameters: M, the model's number of parameters.
         witness: parameters of the model that express the target at rank ``upper`` (at rank at
             most ``upper`` where the size is only bounded), to rounding.
+        assumes: what the value rests on beyond published theorems, a sentence each; empty where
+            there is nothing.
     """
 
     lower: int
@@ -52,6 +54,7 @@ class SampleSize:
     target: str
     n_parameters: int
     witness: Parameters = field(repr=False)
+    assumes: tuple[str, ...] = ()
 
     @property
     def value(self) -> int | None:
@@ -68,6 +71,7 @@ class SampleSize:
             "upper_theorem": self.upper_theorem,
             "n_parameters": self.n_parameters,
             "target": self.target,
+            "assumes": " ".join(self.assumes),
         }
         published = vars(self.published) if self.published else dict.fromkeys(_PUBLISHED)
         return row | {f"published_{name}": value for name, value in published.items()}
@@ -91,6 +95,7 @@ class SampleSize:
             rows.append(("published", text))
             if self.published.note:
                 rows.append(("note", self.published.note))
+        rows += [("assumes", sentence) for sentence in self.assumes]
         return rows
 
     def __repr__(self) -> str:
