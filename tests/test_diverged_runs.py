@@ -18,6 +18,7 @@ from llr.analysis import (
     summary_table,
     transition_table,
 )
+from llr.config import parse_config
 from llr.report._data import curve_panels, heat_panels
 from llr.report._page import render
 from llr.report._page_data import page_data
@@ -32,7 +33,6 @@ from llr.sweep import (
     export_results,
     grid,
     load_results,
-    parse_config,
     read_results,
     run_sweep,
 )

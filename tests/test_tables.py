@@ -10,8 +10,6 @@ from tests.cases import PAPER_RANKS, SCALES, set_weights
 from tests.reference.high_precision_rank import high_precision_rank
 from torch import nn
 
-import llr.tables
-import llr.theory
 from llr.errors import InvalidInputError
 from llr.models import PaperTeacherMLP, TwoLayerTanhMLP
 from llr.tables import RankTable, architecture_table, rank_row, rank_table
@@ -80,14 +78,6 @@ def test_a_doubtful_measured_rank_is_noted() -> None:
     assert row.measured_rank is not None
     assert row.measured_rank < 6
     assert "measured rank" in row.note
-
-
-def test_the_tables_old_paths_warn_and_work() -> None:
-    for name in ("BIAS_SETTINGS", "RankRow", "RankTable", "rank_row", "rank_table", "Measure"):
-        with pytest.warns(DeprecationWarning, match=rf"moved to llr\.tables\.{name}"):
-            assert getattr(llr.theory, name) is getattr(llr.tables, name)
-    with pytest.raises(AttributeError, match="nonsense"):
-        _ = llr.theory.nonsense
 
 
 def test_the_architectures_table_has_the_twelve_numbers_at_every_scale() -> None:

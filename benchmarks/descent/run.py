@@ -22,8 +22,9 @@ import peers
 import torch
 from accuracy import accuracy
 
+from llr.config import load_config
 from llr.models import ModelName, ModelSizes, build_model
-from llr.sweep import describe_environment, load_config, run_sweep
+from llr.sweep import describe_environment, run_sweep
 from llr.training import GradientDescent, Problem, train_batch, warmup
 from report import markdown
 

@@ -33,14 +33,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from llr.config import Config, parse_config
 from llr.sweep import (
-    Config,
     FinishedRun,
     JsonLinesStore,
     describe_environment,
     export_results,
     load_results,
-    parse_config,
     run_sweep,
 )
 

@@ -1,4 +1,5 @@
 # The public door, grouped by room; ``__init__.py`` loads each name from here on first use.
+from .config import load_config
 from .data import make_dataset, make_target
 from .models import (
     MLP,
@@ -19,7 +20,7 @@ from .models import (
     initialize,
 )
 from .recovery import check_llr
-from .sweep import load_config, load_results, run_sweep
+from .sweep import load_results, run_sweep
 from .tables import rank_table
 from .tangent import TangentOperator, model_rank, rank_curve, tangent_matrix
 from .theory import (

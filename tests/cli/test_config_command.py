@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from llr.sweep import Config, load_config
+from llr.config import Config, load_config, parse_config
 
 
 def test_show_prints_a_config_that_loads_to_the_same(llr, folder: Path):
@@ -21,7 +21,7 @@ def test_showing_is_the_default(llr):
 
 def test_without_a_config_file_the_defaults_are_shown(llr, folder: Path):
     (folder / "config.yaml").unlink()
-    assert llr("config").stdout == Config().to_yaml()
+    assert llr("config").stdout == parse_config({}).to_yaml()
     result = llr("config", "--config", "config.yaml")
     assert result.exit_code == 2
     assert result.stderr == "Error: config.yaml: there is no such config file.\n"

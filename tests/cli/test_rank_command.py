@@ -171,7 +171,8 @@ def test_a_dictionary_of_inputs_is_given_by_name(llr, folder: Path):
 def test_runs_are_found_by_the_beginning_of_their_id(llr, folder: Path):
     text = Path("config.yaml").read_text() + "output: {save_parameters: true}\n"
     Path("config.yaml").write_text(text)
-    from llr.sweep import load_config, run_sweep, train_single
+    from llr.config import load_config
+    from llr.sweep import run_sweep, train_single
 
     config = load_config("config.yaml")
     run_sweep(config)
@@ -193,7 +194,8 @@ def test_runs_are_found_by_the_beginning_of_their_id(llr, folder: Path):
 
 
 def test_runs_without_parameters_are_refused_with_the_remedy(llr, folder: Path):
-    from llr.sweep import grid, load_config, run_sweep
+    from llr.config import load_config
+    from llr.sweep import grid, run_sweep
 
     config = load_config("config.yaml")
     run_sweep(config)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.cases import PAPER_RANKS, SCALES
 
-from llr.sweep import load_config
+from llr.config import load_config
 
 
 def numbers_of(text: str, start: str) -> list[str]:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from llr.sweep import build_problem, load_config, run_sweep, single_run
+from llr.config import load_config
+from llr.sweep import build_problem, run_sweep, single_run
 from llr.training import train_batch
 
 

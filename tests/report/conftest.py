@@ -21,7 +21,8 @@ def paper_runs():
 @pytest.fixture(scope="session")
 def finished_sweep(tmp_path_factory):
     """The folder of a small sweep that really ran: 2 models, 2 scales, 3 sizes, 2 seeds."""
-    from llr.sweep import parse_config, run_sweep
+    from llr.config import parse_config
+    from llr.sweep import run_sweep
 
     config = parse_config(
         {

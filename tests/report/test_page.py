@@ -13,6 +13,7 @@ import torch
 from tests.reference.runs import synthetic_runs
 
 from llr.analysis import summary_table, transition
+from llr.config import parse_config
 from llr.errors import MissingExtraError, ResultsError, StoreError
 from llr.report import write_report
 from llr.report._names import sci
@@ -20,7 +21,7 @@ from llr.report._page import render
 from llr.report._page_data import choose_evenly, page_data
 from llr.report._source import StoredSweep, read_sweep
 from llr.report._words import asked, listed
-from llr.sweep import JsonLinesStore, parse_config
+from llr.sweep import JsonLinesStore
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=hacked=1>"
 

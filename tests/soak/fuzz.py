@@ -12,9 +12,10 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["llr", "ruamel"]):
+    from llr.config import load_config
     from llr.data import module_from_weights, read_weights
     from llr.errors import LLRError
-    from llr.sweep import JsonLinesStore, load_config, load_results
+    from llr.sweep import JsonLinesStore, load_results
 
 
 def config(folder, data):

@@ -99,7 +99,8 @@ TWO_NODES = """
 import sys, threading, time
 from pathlib import Path
 from ray.cluster_utils import Cluster
-from llr.sweep import load_config, run_sweep
+from llr.config import load_config
+from llr.sweep import run_sweep
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
 second = cluster.add_node(num_cpus=1)
 ray = ["execution.executor=ray", f"execution.address={cluster.address}"]

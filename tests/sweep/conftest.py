@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.sweep.faults import long, started  # noqa: F401 - fixtures
 
-from llr.sweep import parse_config
+from llr.config import parse_config
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from llr.sweep import parse_config, run_sweep
+from llr.config import parse_config
+from llr.sweep import run_sweep
 
 SECONDS = 240
 """After this long, something hangs."""
@@ -35,7 +36,7 @@ def long(tmp_path):
 @pytest.fixture
 def started(tmp_path):
     """Start a sweep in a process of its own."""
-    code = "from llr.sweep import load_config, run_sweep; run_sweep(load_config('config.yaml'))"
+    code = "import llr; llr.run_sweep(llr.load_config('config.yaml'))"
     processes = []
 
     def start(config, before=""):

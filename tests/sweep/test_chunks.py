@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from llr.sweep import Entry, grid, parse_config
+from llr.config import parse_config
+from llr.sweep import Entry, grid
 from llr.sweep._chunks import MAX_RUNS, partition, pending
 
 

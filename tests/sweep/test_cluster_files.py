@@ -9,7 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from llr.cli import main
-from llr.sweep import grid, parse_config
+from llr.config import parse_config
+from llr.sweep import grid
 
 FOLDER = Path(__file__).parents[2] / "examples" / "clusters"
 SCRIPTS = [FOLDER / "two_hosts.sh", FOLDER / "slurm.sbatch"]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from llr.config import parse_config
 from llr.errors import LLRError
-from llr.sweep import EXECUTORS, InProcessExecutor, ProcessExecutor, make_executor, parse_config
+from llr.sweep import EXECUTORS, InProcessExecutor, ProcessExecutor, make_executor
 from llr.testing import ExecutorContract
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")

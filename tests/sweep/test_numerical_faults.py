@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from llr.sweep import build_problem, parse_config, read_results, run_sweep, single_run
+from llr.config import parse_config
+from llr.sweep import build_problem, read_results, run_sweep, single_run
 from llr.training import Adam, GradientDescent, GradientFlow, train_batch
 
 TRAINERS = {

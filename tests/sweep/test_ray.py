@@ -11,15 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from llr.config import parse_config
 from llr.errors import ConfigError, LLRError, MissingExtraError
-from llr.sweep import (
-    RayExecutor,
-    check_device,
-    make_executor,
-    parse_config,
-    read_results,
-    run_sweep,
-)
+from llr.sweep import RayExecutor, check_device, make_executor, read_results, run_sweep
 from llr.testing import ExecutorContract
 
 pytestmark = [

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from llr._constants import RECOVERY_THRESHOLD
 from llr.analysis import RecordSummary
+from llr.config import parse_config
 from llr.errors import ResultsError
 from llr.sweep import (
     SCHEMA_VERSION,
     grid,
     load_results,
     optimistic_sample_sizes,
-    parse_config,
     read_results,
     run_sweep,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from llr.config import load_config
 from llr.errors import ConfigError, InvalidInputError, StoreError
 from llr.sweep import (
     JsonLinesStore,
@@ -15,7 +16,6 @@ from llr.sweep import (
     _task,
     build_problem,
     grid,
-    load_config,
     load_results,
     optimizer_of,
     plan_sweep,
@@ -203,7 +203,7 @@ def test_a_plan_writes_nothing_and_counts_what_is_left(small, tmp_path):
         ("my.yaml", r"must be a Config, got str; llr\.load_config\(path\) reads one\."),
         (
             {"sweep": {}},
-            r"must be a Config, got dict; llr\.sweep\.parse_config\(values\) makes one",
+            r"must be a Config, got dict; llr\.config\.parse_config\(values\) makes one",
         ),
     ],
 )

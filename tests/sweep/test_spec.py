@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from llr.config import parse_config
 from llr.data import make_target
 from llr.errors import ConfigError, InvalidInputError
-from llr.sweep import RunSpec, build_problem, grid, optimizer_of, parse_config, single_run
+from llr.sweep import RunSpec, build_problem, grid, optimizer_of, single_run
 from llr.training import Problem, train_batch
 
 SMALL = {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from llr.sweep import JsonLinesStore, RunSpec, grid, load_config, load_results, run_sweep
+from llr.config import load_config
+from llr.sweep import JsonLinesStore, RunSpec, grid, load_results, run_sweep
 
 STORED = Path(__file__).parent / "stored_by_0_1_0"
 FINISHED = ("descent", "adam", "flow", "near_target", "toys", "diverged")

@@ -29,7 +29,7 @@ def config(path: Path | None, what: str, overrides: tuple[str, ...]) -> None:
 
     SECTION.KEY=VALUE overrides a key, for example training.lr=0.05 sweep.seeds=20.
     """
-    from llr.sweep import Config, load_config, parse_config
+    from llr.config import Config, load_config, parse_config
 
     if what == "schema":
         click.echo(json.dumps(Config.json_schema(), indent=2))

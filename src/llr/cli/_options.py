@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from llr.sweep import Config
+    from llr.config import Config
 
 __all__ = ["DEFAULT_CONFIG", "config_option", "overrides_argument", "read_config"]
 
@@ -32,7 +32,8 @@ def read_config(path: Path, overrides: tuple[str, ...]) -> Config:
     Raises:
         ConfigError: if the config cannot be used.
     """
-    from llr.sweep import check_device, load_config
+    from llr.config import load_config
+    from llr.sweep import check_device
 
     config = load_config(path, overrides)
     check_device(config)

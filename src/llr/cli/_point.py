@@ -86,7 +86,8 @@ def _load(model: nn.Module, weights: Parameters, source: str) -> None:
 
 def _from_config(path: Path, place: Place) -> Point:
     """The single run of a config, before training."""
-    from llr.sweep import build_problem, load_config, single_run
+    from llr.config import load_config
+    from llr.sweep import build_problem, single_run
 
     spec = single_run(load_config(path))
     model = spec.build_model()
@@ -113,7 +114,8 @@ def _is_sweep(folder: Path) -> bool:
 
 def _from_sweep(path: Path) -> Point:
     """A finished run of a sweep: outputs/NAME/ID, the id or its beginning."""
-    from llr.sweep import JsonLinesStore, grid, load_config
+    from llr.config import load_config
+    from llr.sweep import JsonLinesStore, grid
 
     folder, wanted = (path, "") if _is_sweep(path) else (path.parent, path.name)
     store = JsonLinesStore(folder)

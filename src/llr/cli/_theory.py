@@ -15,7 +15,7 @@ from llr.cli._options import DEFAULT_CONFIG, overrides_argument
 if TYPE_CHECKING:
     from torch import nn
 
-    from llr.sweep import Config
+    from llr.config import Config
     from llr.tables import RankRow
 
 __all__ = ["theory"]
@@ -88,7 +88,7 @@ def theory(
         )
         _print_rows(result.title, result.rows)
     else:
-        from llr.sweep import load_config
+        from llr.config import load_config
 
         config = load_config(path, overrides)
         target = _print_config(config, measure_limit)

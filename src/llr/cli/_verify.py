@@ -117,7 +117,7 @@ def _targets() -> str:
 
 def _tiny_sweep(folder: Path, **overrides: Any) -> Any:
     """The config of a sweep that takes a blink."""
-    from llr.sweep import parse_config
+    from llr.config import parse_config
 
     values = {
         "experiment.name": "verify",

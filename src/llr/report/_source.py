@@ -11,15 +11,9 @@ import pandas as pd
 
 from llr._constants import GROUP_COLUMNS
 from llr.analysis import NOT_TRAINED
+from llr.config import load_config
 from llr.errors import StoreError
-from llr.sweep import (
-    JsonLinesStore,
-    grid,
-    load_config,
-    load_results,
-    optimistic_sample_sizes,
-    read_results,
-)
+from llr.sweep import JsonLinesStore, grid, load_results, optimistic_sample_sizes, read_results
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,7 +16,7 @@ from llr.reproduce._verdict import Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from llr.sweep import Config
+    from llr.config import Config
 
 __all__ = ["Finished", "Outcome", "tuned_runs"]
 

@@ -14,8 +14,8 @@ from llr.reproduce._settings import Plan, Reproduction, load_reproduction, plan_
 from llr.reproduce._verdict import Verdict
 
 if TYPE_CHECKING:
+    from llr.config import Config
     from llr.reproduce._outcome import Finished, Outcome
-    from llr.sweep import Config
 
 __all__ = ["NAMES", "Job", "Reproduced", "list_reproductions", "reproduce"]
 
@@ -136,7 +136,7 @@ class Job:
         Raises:
             ConfigError: if an override is wrong.
         """
-        from llr.sweep import parse_config
+        from llr.config import parse_config
 
         folder = self._folder(self.settings.sweeps_of or self.name)
         plans = plan_sweeps(

@@ -1,7 +1,7 @@
-"""Sweeps: what to compute, how to execute it, where results are kept."""
+"""Sweeps: the runs of a grid, who trains them, where they are kept, and their results."""
 
+from llr._moved import moved_names
 from llr.sweep._build import build_dataset, build_problem, optimizer_of
-from llr.sweep._config import Config
 from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
 from llr.sweep._executor import AbstractExecutor, Failure, Outcome
@@ -10,7 +10,6 @@ from llr.sweep._export import ExportFormat, export_results
 from llr.sweep._grid import grid, single_run
 from llr.sweep._in_process import InProcessExecutor
 from llr.sweep._json_lines import JsonLinesStore
-from llr.sweep._load import load_config, parse_config
 from llr.sweep._optimistic import optimistic_sample_sizes
 from llr.sweep._outcome import FailedRun, SweepInterrupted, SweepPlan, SweepResult
 from llr.sweep._processes import ProcessExecutor
@@ -27,7 +26,6 @@ __all__ = [
     "SPEC_VERSION",
     "AbstractExecutor",
     "AbstractStore",
-    "Config",
     "Damage",
     "Entry",
     "ExportFormat",
@@ -51,15 +49,17 @@ __all__ = [
     "describe_environment",
     "export_results",
     "grid",
-    "load_config",
     "load_results",
     "make_executor",
     "optimistic_sample_sizes",
     "optimizer_of",
-    "parse_config",
     "plan_sweep",
     "read_results",
     "run_sweep",
     "single_run",
     "train_single",
 ]
+
+__getattr__ = moved_names(
+    __name__, dict.fromkeys(("Config", "load_config", "parse_config"), "llr.config")
+)

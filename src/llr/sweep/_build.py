@@ -60,7 +60,8 @@ def build_problem(specs: Sequence[RunSpec]) -> Problem:
         InvalidInputError: if architectures differ, or a target's file has changed.
 
     Example:
-        >>> from llr.sweep import parse_config, single_run
+        >>> from llr.config import parse_config
+        >>> from llr.sweep import single_run
         >>> problem = build_problem([single_run(parse_config({}))])
         >>> problem.n_runs, problem.x_train.shape
         (1, torch.Size([1, 20, 5]))

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
-from llr.sweep._names import CONVOLUTIONS
+from llr.config import CONVOLUTIONS
 from llr.sweep._spec import RunSpec
 from llr.sweep._store import Entry
 from llr.training import GradientFlow

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from llr.config import Config
 from llr.errors import ConfigError
-from llr.sweep._config import Config
 
 __all__ = ["check_device"]
 
@@ -20,7 +20,7 @@ def check_device(config: Config) -> None:
         ConfigError: if it has not.
 
     Example:
-        >>> from llr.sweep import parse_config
+        >>> from llr.config import parse_config
         >>> check_device(parse_config({"experiment": {"device": "cpu"}}))
     """
     if config.execution.address is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llr.sweep._config import ExecutionConfig
+from llr.config import ExecutionConfig
 from llr.sweep._environment import available_cpus
 from llr.sweep._executor import AbstractExecutor
 from llr.sweep._in_process import InProcessExecutor

@@ -12,15 +12,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from llr.config import Config, load_config
 from llr.errors import ConfigError, StoreError
-from llr.sweep._config import Config
 from llr.sweep._files import disk_errors, written_aside
-from llr.sweep._load import load_config
-from llr.sweep._names import SINGLE_RUNS
 from llr.sweep._spec import SPEC_VERSION
 
 __all__ = [
     "RESULTS_FILE",
+    "SINGLE_RUNS",
     "check_same_sweep",
     "claimed",
     "fresh_folder",
@@ -32,6 +31,8 @@ CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 HOLDER_FILE = ".lock.json"
 RESULTS_FILE = "results.json"
+SINGLE_RUNS = "single"
+"""Folder of runs trained alone, inside an experiment's folder."""
 
 _STORE_VERSION = 1
 """Of the layout of a sweep's folder: raised when an older version could not read it."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from llr.config import CONVOLUTIONS, FULLY_CONNECTED, WIDTHLESS, Config, completed, input_shape
 from llr.errors import ConfigError, LLRError
 from llr.models import ModelName, scaled_width
 from llr.sweep._build import least_rank_point
-from llr.sweep._config import Config
-from llr.sweep._names import CONVOLUTIONS, FULLY_CONNECTED, WIDTHLESS, input_shape
 from llr.sweep._spec import RunSpec, TargetSpec, file_digest
 
 __all__ = ["grid", "single_run"]
@@ -29,11 +28,12 @@ def grid(config: Config) -> list[RunSpec]:
             to start near a target that its model cannot express.
 
     Example:
-        >>> from llr.sweep import parse_config
+        >>> from llr.config import parse_config
         >>> config = parse_config({"sweep": {"enabled": True, "sample_sizes": [5], "seeds": 1}})
         >>> [run.model for run in grid(config)]
         ['mlp', 'cnn_shared', 'cnn_noshare']
     """
+    config = completed(config)
     if not config.sweep.enabled:
         raise ConfigError(
             "sweep.enabled must be true for a sweep, got false: set it to true in the config or "
@@ -66,10 +66,11 @@ def single_run(config: Config) -> RunSpec:
             that its model cannot express.
 
     Example:
-        >>> from llr.sweep import parse_config
+        >>> from llr.config import parse_config
         >>> single_run(parse_config({"data": {"train_size": 7}})).sample_size
         7
     """
+    config = completed(config)
     scales = None if config.model.scale is None else (config.model.scale,)
     size = next(_sizes(config, config.model.type, scales))
     n = config.data.train_size

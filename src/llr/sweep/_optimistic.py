@@ -23,7 +23,8 @@ def optimistic_sample_sizes(specs: Iterable[RunSpec]) -> dict[Setting, int | Non
         only bounded, the model cannot express the target, or nothing is known about it.
 
     Example:
-        >>> from llr.sweep import grid, parse_config
+        >>> from llr.config import parse_config
+        >>> from llr.sweep import grid
         >>> specs = grid(parse_config({"model": {"scale": 1}, "sweep": {"enabled": True}}))
         >>> list(optimistic_sample_sizes(specs).values())
         [21, 7, 15]

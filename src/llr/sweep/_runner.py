@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 import torch
 
+from llr.config import Config, completed
 from llr.errors import InvalidInputError, kind_of
 from llr.sweep._chunks import Chunk, partition, pending
-from llr.sweep._config import Config
 from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
 from llr.sweep._executor import AbstractExecutor, Failure
@@ -72,6 +72,7 @@ def _prepare(
 ) -> _Sweep:
     """Check the arguments, make the grid and choose who trains it; nothing is read or written."""
     _check(config, executor, open_store)
+    config = completed(config)
     folder = sweep_folder(config)
     if force:
         folder = fresh_folder(folder)
@@ -103,7 +104,7 @@ def _check(config: object, executor: object, open_store: object) -> None:
     """Refuse arguments of the wrong kind, such as the path of a config or an executor's name."""
     if not isinstance(config, Config):
         how = (
-            "llr.sweep.parse_config(values) makes one"
+            "llr.config.parse_config(values) makes one"
             if isinstance(config, Mapping)
             else "llr.load_config(path) reads one"
         )
@@ -143,7 +144,7 @@ def plan_sweep(
         StoreError: if the folder holds another sweep.
 
     Example:
-        >>> from llr.sweep import parse_config
+        >>> from llr.config import parse_config
         >>> config = parse_config({"sweep": {"enabled": True, "sample_sizes": [5, 10], "seeds": 3}})
         >>> plan_sweep(config, force=True).n_runs
         18
@@ -203,7 +204,7 @@ def run_sweep(
 
     Example:
         >>> import tempfile
-        >>> from llr.sweep import parse_config
+        >>> from llr.config import parse_config
         >>> config = parse_config({
         ...     "training": {"max_steps": 10},
         ...     "sweep": {"enabled": True, "models": ["mlp"], "sample_sizes": [5, 10], "seeds": 2},

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llr.config import Config
 from llr.sweep._build import build_problem, optimizer_of
-from llr.sweep._config import Config
 from llr.sweep._environment import describe_environment
 from llr.sweep._files import disk_errors, written_aside
-from llr.sweep._folder import sweep_folder
+from llr.sweep._folder import SINGLE_RUNS, sweep_folder
 from llr.sweep._grid import single_run
-from llr.sweep._names import SINGLE_RUNS
 from llr.sweep._spec import RunSpec
 from llr.training import RunResult, train_batch
 
@@ -63,7 +62,7 @@ def train_single(config: Config) -> SingleRun:
 
     Example:
         >>> import tempfile
-        >>> from llr.sweep import parse_config
+        >>> from llr.config import parse_config
         >>> run = train_single(parse_config({"output": {"dir": tempfile.mkdtemp()}},
         ...                                 {"model.scale": 1, "training.max_steps": 10}))
         >>> run.result.status, run.result.steps

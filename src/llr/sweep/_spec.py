@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from llr.config import OPTIMIZERS, DistributionName, InitName, input_shape
 from llr.data import RandomTargetModel, TargetName, make_target
 from llr.errors import InvalidInputError
 from llr.models import ModelName, ModelSizes, build_model
-from llr.sweep._names import OPTIMIZERS, DistributionName, InitName, input_shape
 from llr.training import Optimizer
 
 __all__ = ["SPEC_VERSION", "RunSpec", "TargetSpec", "file_digest"]
@@ -103,7 +103,8 @@ class RunSpec:
         scale: the papers' N where the width came from one; no part of the identity.
 
     Example:
-        >>> from llr.sweep import grid, parse_config
+        >>> from llr.config import parse_config
+        >>> from llr.sweep import grid
         >>> runs = grid(parse_config({"sweep": {"enabled": True, "sample_sizes": [5, 10]}}))
         >>> len(runs), runs[0].model, runs[0].width, runs[0].scale
         (30, 'mlp', 30, 10)

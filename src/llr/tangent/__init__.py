@@ -1,7 +1,6 @@
 """The tangent space of a model at a parameter point: matrix, operator, rank."""
 
-import warnings
-
+from llr._moved import moved_names
 from llr.tangent._gaussian_inputs import fresh_inputs
 from llr.tangent._growing_samples import GrownRank, first_count, rank_on_growing_samples
 from llr.tangent._leading_ranks import leading_ranks
@@ -46,14 +45,4 @@ __all__ = [
     "unseen_directions",
 ]
 
-
-def __getattr__(name: str) -> str:
-    """The former name of :data:`LOWER_BOUND_NOTE`."""
-    if name == "BOUND_FROM_BELOW":
-        warnings.warn(
-            "llr.tangent.BOUND_FROM_BELOW is now llr.tangent.LOWER_BOUND_NOTE.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return LOWER_BOUND_NOTE
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = moved_names(__name__, {"BOUND_FROM_BELOW": "llr.tangent:LOWER_BOUND_NOTE"})

@@ -7,10 +7,7 @@ to see whether it is constant.
 
 from __future__ import annotations
 
-import importlib
-import warnings
-from typing import Any
-
+from llr._moved import moved_names
 from llr.theory._closed_forms import (
     ClosedForm,
     deep_network_bound,
@@ -63,22 +60,18 @@ __all__ = [
     "unshared_convolution_size",
 ]
 
-_MOVED_TO_TABLES = (
-    "BIAS_SETTINGS",
-    "Measure",
-    "RankRow",
-    "RankTable",
-    "architecture_table",
-    "rank_row",
-    "rank_table",
+__getattr__ = moved_names(
+    __name__,
+    dict.fromkeys(
+        (
+            "BIAS_SETTINGS",
+            "Measure",
+            "RankRow",
+            "RankTable",
+            "architecture_table",
+            "rank_row",
+            "rank_table",
+        ),
+        "llr.tables",
+    ),
 )
-
-
-def __getattr__(name: str) -> Any:
-    """Names that have moved, with a warning."""
-    if name not in _MOVED_TO_TABLES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(
-        f"llr.theory.{name} has moved to llr.tables.{name}.", DeprecationWarning, stacklevel=2
-    )
-    return getattr(importlib.import_module("llr.tables"), name)

@@ -13,7 +13,6 @@ __all__ = [
     "FULLY_CONNECTED",
     "OPTIMIZERS",
     "SEED_ARCHITECTURES",
-    "SINGLE_RUNS",
     "WIDTHLESS",
     "DistributionName",
     "InitName",
@@ -45,9 +44,6 @@ WIDTHLESS: tuple[ModelName, ...] = (
     "toy_linear",
     "toy_nonlinear",
 )
-
-SINGLE_RUNS = "single"
-"""Folder of runs trained alone, inside an experiment's folder."""
 
 
 def input_shape(model: str, input_dim: int) -> tuple[int, ...]:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from llr._yaml import write_yaml
+from llr.config._choices import OPTIMIZERS, DistributionName, InitName, OptimizerName
+from llr.config._fields import Choice, Flag, Integer, ListOf, Number, SeedList, Text
 from llr.data import RANDOM_TARGET_MODELS, TARGET_NAMES, RandomTargetModel, TargetName
 from llr.models import MODEL_NAMES, ModelName
-from llr.sweep._contradictions import contradictions
-from llr.sweep._fields import Choice, Flag, Integer, ListOf, Number, SeedList, Text
-from llr.sweep._names import (
-    OPTIMIZERS,
-    SEED_ARCHITECTURES,
-    WIDTHLESS,
-    DistributionName,
-    InitName,
-    OptimizerName,
-    input_shape,
-)
 from llr.training import Optimizer
 
 __all__ = [
@@ -39,8 +28,6 @@ __all__ = [
 
 EngineChoice = Literal["auto", "torch", "compiled", "flow"]
 ExecutorChoice = Literal["auto", "in_process", "processes", "ray"]
-
-DEFAULT_SCALE = 10
 
 Size: TypeAlias = Annotated[int, Integer(1, 10**9)]
 Seed: TypeAlias = Annotated[int, Integer(0)]
@@ -60,11 +47,10 @@ class _Section(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
 
-    def fill(self, **defaults: Any) -> None:
-        """Set those of the given keys that are null."""
-        for name, value in defaults.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)  # frozen but for the root's validator
+    def filled_in(self, **defaults: Any) -> Self:
+        """A copy in which those of the given keys that are null have these values."""
+        missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        return self.model_copy(update=missing)
 
 
 class ExperimentConfig(_Section):
@@ -191,9 +177,9 @@ class InitConfig(_Section):
 class SweepConfig(_Section):
     """The grid of a sweep: models x scales x sample sizes x initial stds x seeds."""
 
-    enabled: Bool = False
+    enabled: Bool | None = None
     """Whether there is a sweep, default: true where any other key of this section is given. The
-    single run does not look at this section."""
+    single run ignores this section."""
     models: Annotated[tuple[Model, ...], ListOf("models", "[mlp, cnn_shared]")] | None = None
     """Architectures; default: mlp, cnn_shared, cnn_noshare, or model.type if it is another."""
     scales: Sizes | None = None
@@ -206,14 +192,6 @@ class SweepConfig(_Section):
     """Standard deviations of the initialisation; default: init.std."""
     seeds: Annotated[int | tuple[int, ...], SeedList()] = 5
     """How many seeds, counted from experiment.seed, or a list of seeds."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _enable(cls, keys: object) -> object:
-        """Whoever describes a grid wants it."""
-        if isinstance(keys, Mapping) and keys and "enabled" not in keys:
-            return {**keys, "enabled": True}
-        return keys
 
 
 class OutputConfig(_Section):
@@ -246,10 +224,11 @@ class ExecutionConfig(_Section):
 
 
 class Config(_Section):
-    """A whole config: every key filled in, every contradiction refused.
+    """A whole config, section by section; frozen.
 
-    Build one with :func:`load_config` or :func:`parse_config`, whose errors are sentences.
-    A key that has no meaning beside the others is None.
+    Build one with :func:`load_config` or :func:`parse_config`: they fill in the defaults that
+    depend on other keys, refuse contradictions, and say in sentences what is wrong. In a complete
+    config, a key that has no meaning beside the others is None.
     """
 
     experiment: ExperimentConfig = Field(default_factory=ExperimentConfig)
@@ -260,56 +239,6 @@ class Config(_Section):
     sweep: SweepConfig = Field(default_factory=SweepConfig)
     output: OutputConfig = Field(default_factory=OutputConfig)
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Config:
-        """Fill in the defaults that depend on other keys, then refuse contradictions."""
-        self._fill_sizes()
-        self._fill_data()
-        self._fill_training()
-        if lines := contradictions(self):
-            raise PydanticCustomError("contradiction", "{text}", {"text": "\n".join(lines)})
-        return self
-
-    def _fill_sizes(self) -> None:
-        """Models, scales and widths."""
-        family = self.model.type in SEED_ARCHITECTURES
-        kernel_fits = self.model.kernel_size <= self.data.input_dim
-        several = family and kernel_fits and self.data.distribution != "entries"
-        self.sweep.fill(models=SEED_ARCHITECTURES if several else (self.model.type,))
-        if self.model.scale is None and self.model.type == "matrix_factorization":
-            self.model.fill(width=self.data.input_dim)
-        if self.model.width is None and any(model not in WIDTHLESS for model in self.all_models):
-            self.model.fill(scale=DEFAULT_SCALE)
-        if self.model.scale is not None:
-            self.sweep.fill(scales=(self.model.scale,))
-
-    def _fill_data(self) -> None:
-        """Test size, input range, target."""
-        data = self.data
-        entries = data.distribution == "entries"
-        size = data.input_dim**2
-        most = len(data.entries or range(size)) if entries else 20
-        data.fill(train_size=min(20, most), test_size=size if entries else 1000)
-        if data.distribution in ("uniform", "grid"):
-            data.fill(low=-1.0, high=1.0)
-        if data.target == "random":
-            flat = "mlp" if len(input_shape(self.model.type, data.input_dim)) == 1 else None
-            matrix = "matrix" if self.model.type == "matrix_factorization" else None
-            data.fill(target_model=matrix or flat or "cnn_shared_2d", target_width=1)
-            if data.target_model not in ("matrix", "linear"):
-                data.fill(target_bias=False)
-            if data.target_model and data.target_model.startswith("cnn"):
-                data.fill(target_kernel_size=3)
-
-    def _fill_training(self) -> None:
-        """What the optimizer and the initialisation have defaults for."""
-        training = self.training
-        defaults = {field.name: field.default for field in fields(OPTIMIZERS[training.optimizer])}
-        training.fill(**{name: defaults[name] for name in training.parameters()})
-        if self.init.method != "default":
-            self.init.fill(std=1e-4 if self.init.method == "near_target" else 1e-10)
-            self.sweep.fill(init_stds=(self.init.std,))
 
     @property
     def all_models(self) -> tuple[ModelName, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from llr.errors import did_you_mean
+from llr.config._words import short, suggestion
 
 __all__ = [
     "Choice",
@@ -22,28 +21,9 @@ __all__ = [
     "Number",
     "SeedList",
     "Text",
-    "short",
-    "suggestion",
 ]
 
 _LARGEST = 2**63 - 1
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 60
-_SHORT.maxlevel = 2
-
-
-def short(value: object) -> str:
-    """A value for a message: one line, never long."""
-    try:
-        return _SHORT.repr(value)
-    except ValueError:  # an integer of more digits than Python prints
-        return f"a {type(value).__name__} too long to print"
-
-
-def suggestion(name: object, valid: list[str]) -> str:
-    """``" Did you mean 'x'?"`` if a valid name is close, else nothing."""
-    return did_you_mean(name, valid) if isinstance(name, str) and len(name) <= 100 else ""
 
 
 def _refusal(allowed: str, value: object, hint: str = "") -> PydanticCustomError:

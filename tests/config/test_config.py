@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from llr._yaml import parse_yaml
+from llr.config import Config, completed, load_config, parse_config
+from llr.config._schema import SweepConfig
 from llr.errors import ConfigError
-from llr.sweep import Config, grid, load_config, parse_config
+from llr.sweep import grid, single_run
 from llr.training import Adam, GradientDescent, GradientFlow
 
 ROOT = Path(__file__).parents[2]
@@ -71,12 +73,12 @@ def test_the_shipped_config_holds_the_same_experiment():
 
 
 def test_an_empty_config_is_all_defaults():
-    assert load("") == parse_config({}) == parse_config(None) == Config()
+    assert load("") == parse_config({}) == parse_config(None) == completed(Config())
 
 
 def test_null_stands_for_the_default():
-    assert load("training: {lr: null}\nsweep:\n") == Config()
-    assert load("training: {lr: 0.5}", "training.lr=null") == Config()
+    assert load("training: {lr: null}\nsweep:\n") == parse_config({})
+    assert load("training: {lr: 0.5}", "training.lr=null") == parse_config({})
 
 
 def test_whoever_describes_a_grid_has_a_sweep_unless_they_say_no():
@@ -157,11 +159,14 @@ def test_overrides_leave_the_values_they_are_given_as_they_were():
 
 
 MESSAGES = [
-    ("trainng.lr=1", "trainng is no section; valid are .* Did you mean 'training'?"),
-    ("training.learning_rate=1", "training.learning_rate is no key of training; valid are .*lr"),
+    ("trainng.lr=1", "trainng is not a section; valid are .* Did you mean 'training'?"),
+    (
+        "training.learning_rate=1",
+        "training.learning_rate is not a key of section 'training'; valid are .*lr",
+    ),
     ("training.wieght_decay=1", "Did you mean 'weight_decay'?"),
-    ("training.lrr=null", "training.lrr is no key of training"),
-    ("model.lr=0.1", "model.lr is no key of model; .* Did you mean 'training.lr'?"),
+    ("training.lrr=null", "training.lrr is not a key of section 'training'"),
+    ("model.lr=0.1", "model.lr is not a key of section 'model'; .* Did you mean 'training.lr'?"),
     ("training.lr=fast", "training.lr must be a finite number > 0, got 'fast'."),
     ("training.lr=0", "training.lr must be a finite number > 0, got 0."),
     ("training.lr=.inf", "training.lr must be a finite number > 0, got inf."),
@@ -308,14 +313,14 @@ def test_an_override_that_is_none_is_refused(override: str, message: str):
         (b"training: {lr: [}", "line 1, column"),
         (b"- 1\n- 2", r"must map sections to keys, got \[1, 2\]"),
         (b"training: 3", "training must be a section of keys, got 3"),
-        (b"1: {lr: 2}", "1.* is no section"),
+        (b"1: {lr: 2}", "1.* is not a section"),
         (b"title: a\nsource: b\nabout: c", "not a sweep; run it by llr reproduce"),
-        (b"training: {1: 2}", "is no key of training"),
+        (b"training: {1: 2}", "is not a key of section 'training'"),
         (b"\xff\xfe\xfa", "not valid YAML"),
         (b"a: !!python/object:os.system {}", "not valid YAML"),
         (b"a: 2001-99-99", "not valid YAML"),
         (b"[" * 1000, "nested too deeply"),
-        (b"a: &a [*a]", "a is no section"),
+        (b"a: &a [*a]", "a is not a section"),
         (b"training: &t {lr: *t}", "training.lr must be a finite number"),
         (b"data: {input_dim: 0x" + b"f" * 5000 + b"}", "data.input_dim must be an integer"),
     ],
@@ -354,3 +359,25 @@ def test_the_json_schema_describes_every_key():
 def test_a_config_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Config().training.lr = 3.0
+
+
+def test_filling_in_changes_no_config_and_the_second_time_nothing():
+    given = Config()
+    before = given.model_dump()
+    complete = completed(given)
+    assert given.model_dump() == before
+    assert completed(complete) == complete == parse_config({})
+
+
+def test_a_config_built_by_hand_is_completed_where_it_is_used():
+    given = Config()
+    assert single_run(given) == single_run(parse_config({}))
+    given = given.model_copy(update={"sweep": SweepConfig(seeds=1)})
+    assert grid(given) == grid(parse_config({"sweep": {"seeds": 1}}))
+
+
+def test_contradictions_of_a_config_built_by_hand_are_refused():
+    given = parse_config({"sweep": {"seeds": 1}})
+    model = given.model.model_copy(update={"width": 3})
+    with pytest.raises(ConfigError, match=r"model\.scale = 10 and model\.width = 3 must not both"):
+        grid(given.model_copy(update={"model": model}))

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from llr._yaml import parse_yaml
+from llr.config import Config, load_config, parse_config
 from llr.errors import ConfigError
-from llr.sweep import Config, build_problem, grid, load_config, parse_config, single_run
+from llr.sweep import build_problem, grid, single_run
 
 KEYS = {
     section: list(field.annotation.model_fields) for section, field in Config.model_fields.items()

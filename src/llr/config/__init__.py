@@ -1,0 +1,33 @@
+"""Configs of experiments: the schema, defaults, contradictions, and loading from YAML."""
+
+from llr.config._choices import (
+    CONVOLUTIONS,
+    FULLY_CONNECTED,
+    OPTIMIZERS,
+    WIDTHLESS,
+    DistributionName,
+    InitName,
+    OptimizerName,
+    input_shape,
+)
+from llr.config._load import completed, load_config, parse_config
+from llr.config._overrides import Overrides, parsed_overrides
+from llr.config._schema import Config, ExecutionConfig
+
+__all__ = [
+    "CONVOLUTIONS",
+    "FULLY_CONNECTED",
+    "OPTIMIZERS",
+    "WIDTHLESS",
+    "Config",
+    "DistributionName",
+    "ExecutionConfig",
+    "InitName",
+    "OptimizerName",
+    "Overrides",
+    "completed",
+    "input_shape",
+    "load_config",
+    "parse_config",
+    "parsed_overrides",
+]
