@@ -1,5 +1,6 @@
 """Networks and toy models, every one an ``nn.Module``, in float64 by default."""
 
+from llr.models._activations import ACTIVATIONS, ActivationFunction, Pointwise, activation_of
 from llr.models._build_model import MODEL_NAMES, ModelName, ModelSizes, build_model, scaled_width
 from llr.models._convolution import (
     LocallyConnected1D,
@@ -21,10 +22,12 @@ from llr.models._two_layer import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "MLP",
     "MODEL_NAMES",
     "AbstractTwoLayerTanh",
     "Activation",
+    "ActivationFunction",
     "DiagonalNetwork",
     "DifferenceOfSquares",
     "InitMethod",
@@ -36,6 +39,7 @@ __all__ = [
     "NoShareTanhConv1D",
     "NoShareTanhConv2D",
     "PaperTeacherMLP",
+    "Pointwise",
     "SharedTanhConv1D",
     "SharedTanhConv2D",
     "ToyLinear",
@@ -43,6 +47,7 @@ __all__ = [
     "TwoLayerStructure",
     "TwoLayerTanhMLP",
     "TwoLayerWeights",
+    "activation_of",
     "build_model",
     "encode_entries",
     "initialize",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from llr.errors import InvalidInputError, check_choice, check_positive_int
+from llr.models._activations import ACTIVATIONS
 from llr.models._two_layer import (
     AbstractTwoLayerTanh,
     TwoLayerStructure,
@@ -22,22 +23,6 @@ Activation = Literal["tanh", "sigmoid", "relu", "gelu", "softplus", "erf", "sin"
 
 PAPER_KERNEL = (0.6, 0.8, 1.0)
 """The kernel of the papers' target (JMLR 26, Eq. 8)."""
-
-
-def _identity(z: Tensor) -> Tensor:
-    return z
-
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "relu": torch.relu,
-    "gelu": nn.functional.gelu,
-    "softplus": nn.functional.softplus,
-    "erf": torch.erf,
-    "sin": torch.sin,
-    "identity": _identity,
-}
 
 
 class TwoLayerTanhMLP(AbstractTwoLayerTanh):
@@ -255,7 +240,7 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of shape (n, output_dim) at inputs of shape (n, input_dim)."""
-        sigma = ACTIVATIONS[self.activation]
+        sigma = ACTIVATIONS[self.activation].function
         for layer in self.layers[:-1]:
             x = sigma(layer(x))
         return self.layers[-1](x)
