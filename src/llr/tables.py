@@ -6,8 +6,6 @@ This is the one place where ``theory``, which derives ranks, meets ``tangent``, 
 from __future__ import annotations
 
 import copy
-import html
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
@@ -15,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from llr._show import html_table, to_json
 from llr._types import Parameters
 from llr.errors import (
     InvalidInputError,
@@ -121,7 +120,7 @@ class RankTable:
 
     def to_json(self) -> str:
         """Title and rows as JSON."""
-        return json.dumps({"title": self.title, "rows": [asdict(row) for row in self.rows]})
+        return to_json({"title": self.title, "rows": [asdict(row) for row in self.rows]})
 
     def cells(self) -> list[list[str]]:
         """The table as text, the header first; columns without an entry are left out."""
@@ -146,13 +145,7 @@ class RankTable:
 
     def _repr_html_(self) -> str:
         header, *rows = self.cells()
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in rows
-        )
-        caption = f"<caption>{html.escape(self.title)}</caption>"
-        return f"<table>{caption}<tr>{head}</tr>{body}</table>"
+        return html_table(rows, header=header, caption=self.title)
 
 
 def rank_table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +9,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from llr._show import to_json
 from llr.errors import InvalidInputError, check_number
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Condensation:
 
     def to_json(self) -> str:
         """The flat row as JSON."""
-        return json.dumps(self.summary())
+        return to_json(self.summary())
 
     def _repr_html_(self) -> str:
         """A sentence, for notebooks."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from llr._show import to_json
 from llr.errors import InvalidInputError, check_number
 
 __all__ = ["Exponent", "exponent"]
@@ -44,7 +44,7 @@ class Exponent:
 
     def to_json(self) -> str:
         """The flat row as JSON; an infinite end becomes null."""
-        return json.dumps({k: v if np.isfinite(v) else None for k, v in self.summary().items()})
+        return to_json(self.summary())
 
 
 def exponent(

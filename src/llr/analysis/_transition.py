@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from llr._constants import GROUP_COLUMNS, RECOVERY_THRESHOLD
+from llr._show import html_lines, to_json
 from llr.analysis._frame import trained
 from llr.analysis._run_errors import errors_of
 from llr.errors import InvalidInputError, check_choice, check_number, check_positive_int
@@ -75,16 +74,11 @@ class Transition:
 
     def to_json(self) -> str:
         """The flat row as JSON; what is infinite or not there becomes null."""
-        return json.dumps(
-            {
-                name: None if isinstance(value, float) and not math.isfinite(value) else value
-                for name, value in self.summary().items()
-            }
-        )
+        return to_json(self.summary())
 
     def _repr_html_(self) -> str:
         """A sentence, for notebooks."""
-        return html.escape(f"transition at n = {self} ({self.method}, MSE < {self.threshold:g})")
+        return html_lines([f"transition at n = {self} ({self.method}, MSE < {self.threshold:g})"])
 
 
 def transition(

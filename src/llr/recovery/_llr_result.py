@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import json
-import math
 from dataclasses import dataclass, field
 
+from llr._show import html_lines, to_json
 from llr._types import Parameters
 from llr.tangent import LOWER_BOUND_NOTE, RankResult, Verdict
 
@@ -82,11 +80,7 @@ class LLRResult:
 
     def to_json(self) -> str:
         """The summary and the shares of the missing directions as JSON; infinite gaps are null."""
-        row = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in self.summary().items()
-        }
-        return json.dumps({**row, "missing_shares": self.missing_shares()})
+        return to_json({**self.summary(), "missing_shares": self.missing_shares()})
 
     def _lines(self) -> list[str]:
         """The result in sentences, one per line."""
@@ -114,4 +108,4 @@ class LLRResult:
         return "LLRResult: " + "\n  ".join(self._lines())
 
     def _repr_html_(self) -> str:
-        return "<br>".join(html.escape(line) for line in self._lines())
+        return html_lines(self._lines())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from llr._show import to_json
 
 __all__ = ["Comparison", "Verdict"]
 
@@ -119,15 +118,4 @@ class Verdict:
 
     def to_json(self) -> str:
         """:meth:`to_dict` as JSON; numbers that are not finite become null."""
-        return json.dumps(_finite(self.to_dict()), indent=2)
-
-
-def _finite(value: Any) -> Any:
-    """The value with numbers that JSON cannot hold replaced by None."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(item) for item in value]
-    return value
+        return to_json(self.to_dict(), indent=2)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llr._show import html_lines, to_json
 from llr.sweep._results import load_results, read_results
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class SweepPlan:
 
     def to_json(self) -> str:
         """The summary as JSON."""
-        return json.dumps(self.summary())
+        return to_json(self.summary())
 
     def __str__(self) -> str:
         axes = " x ".join(
@@ -131,7 +130,7 @@ class SweepResult:
 
     def to_json(self) -> str:
         """The whole results file."""
-        return json.dumps(read_results(self.folder))
+        return to_json(read_results(self.folder))
 
     def __str__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
@@ -147,7 +146,7 @@ class SweepResult:
         import pandas as pd
 
         table = pd.DataFrame(self.summary()).to_html(index=False, float_format="{:.2e}".format)
-        return f"<p>{html.escape(str(self))}</p>{table}"
+        return f"<p>{html_lines([str(self)])}</p>{table}"
 
 
 class SweepInterrupted(KeyboardInterrupt):

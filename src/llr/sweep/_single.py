@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llr._show import to_json
 from llr.config import Config
 from llr.sweep._build import build_problem, optimizer_of
 from llr.sweep._environment import describe_environment
@@ -99,4 +100,4 @@ def _contents(config: Config, spec: RunSpec, result: RunResult) -> str:
         "spec": spec.to_dict(),
         "run": {"id": spec.id, **json.loads(result.to_json())},
     }
-    return json.dumps(values, indent=2, allow_nan=False) + "\n"
+    return to_json(values, indent=2) + "\n"

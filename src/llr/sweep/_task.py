@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
+from llr._show import json_ready
 from llr.sweep._build import build_problem, optimizer_of
 from llr.sweep._chunks import Chunk
 from llr.sweep._spec import RunSpec
@@ -72,7 +72,7 @@ class TrainChunk:
         record = {**_described(spec, chunk), **result.summary()}
         return FinishedRun(
             record=_row(record, chunk.digest),
-            history={name: [_finite(value) for value in row] for name, row in history.items()},
+            history={name: [json_ready(value) for value in row] for name, row in history.items()},
             parameters=_parameter_bytes(result) if self.keep_parameters else None,
         )
 
@@ -101,12 +101,7 @@ def _described(spec: RunSpec, chunk: Chunk) -> dict[str, Any]:
 
 def _row(record: dict[str, Any], digest: str) -> dict[str, Any]:
     """The record in its documented order, JSON values only, and the chunk it came from."""
-    return {name: _finite(record[name]) for name in RECORD_FIELDS} | {"chunk": digest}
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity and no NaN: None in their place."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {name: json_ready(record[name]) for name in RECORD_FIELDS} | {"chunk": digest}
 
 
 def _parameter_bytes(result: RunResult) -> bytes:

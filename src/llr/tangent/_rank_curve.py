@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from llr._show import html_lines, to_json
 from llr.tangent._column_blocks import column_blocks
 from llr.tangent._leading_ranks import leading_ranks
 from llr.tangent._measure_rank import read_rank
@@ -70,9 +69,7 @@ class RankCurve:
 
     def to_json(self) -> str:
         """The summary and all ranks as JSON; an infinite gap is null."""
-        row = self.summary()
-        row["gap"] = self.gap if self.gap < float("inf") else None
-        return json.dumps({**row, "ranks": list(self.ranks)})
+        return to_json({**self.summary(), "ranks": list(self.ranks)})
 
     def __repr__(self) -> str:
         where = "still growing" if self.saturates_at is None else f"from n = {self.saturates_at}"
@@ -85,7 +82,7 @@ class RankCurve:
         return "\n  ".join(lines)
 
     def _repr_html_(self) -> str:
-        return "<br>".join(html.escape(line) for line in repr(self).splitlines())
+        return html_lines(repr(self).splitlines())
 
 
 def _triangular_factor(operator: TangentOperator, budget: int) -> Tensor:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import html
-import json
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from llr._show import html_table, to_json
 from llr.tangent._rank_verdict import Verdict
 from llr.tangent._singular_values import Used
 
@@ -83,9 +81,7 @@ class RankResult:
 
     def to_json(self) -> str:
         """The summary and all singular values as JSON; an infinite gap is null."""
-        row = self.summary()
-        row["gap"] = self.gap if math.isfinite(self.gap) else None
-        return json.dumps({**row, "singular_values": self.singular_values.tolist()})
+        return to_json({**self.summary(), "singular_values": self.singular_values.tolist()})
 
     def _lines(self) -> list[str]:
         """The result in sentences, one per line."""
@@ -102,13 +98,8 @@ class RankResult:
         return "RankResult: " + "\n  ".join(self._lines())
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
-            f"<td style='text-align:left'>{html.escape(_shown(value))}</td></tr>"
-            for key, value in self.summary().items()
-            if value not in (None, "")
-        )
-        return f"<table>{cells}</table><p>{LOWER_BOUND_NOTE}</p>"
+        rows = [(k, _shown(v)) for k, v in self.summary().items() if v not in (None, "")]
+        return f"{html_table(rows)}<p>{LOWER_BOUND_NOTE}</p>"
 
 
 def _shown(value: object) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from llr._show import html_block, to_json
 from llr.errors import InvalidInputError, UnsupportedModuleError, check_number
 from llr.models import TwoLayerTanhMLP
 from llr.theory.arithmetic import Integers
@@ -95,7 +94,7 @@ class IntrinsicForm:
 
     def to_json(self) -> str:
         """The summary and the fates as JSON."""
-        return json.dumps({**self.summary(), "report": [vars(unit) for unit in self.report]})
+        return to_json({**self.summary(), "report": [vars(unit) for unit in self.report]})
 
     def lines(self) -> list[str]:
         """The report in words, a line for each neuron and for each dropped unit."""
@@ -132,7 +131,7 @@ class IntrinsicForm:
         return "\n  ".join([head, *lines[:LINES_SHOWN], *tail])
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        return html_block(repr(self))
 
 
 def intrinsic_form(

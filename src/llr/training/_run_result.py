@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from llr._show import html_table, to_json
 from llr._types import Parameters
 
 __all__ = ["History", "RunResult", "Status", "log_spaced"]
@@ -89,26 +88,11 @@ class RunResult:
             (name, f"{value:.3g}" if isinstance(value, float) else str(value))
             for name, value in self.summary().items()
         )
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{name}</th>"
-            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
-            for name, text in rows
-        )
-        return f"<table>{cells}</table>"
+        return html_table(rows)
 
     def to_json(self) -> str:
         """The summary and the history as JSON; numbers that are not finite become null."""
-
-        def clean(value: Any) -> Any:
-            if isinstance(value, float) and not math.isfinite(value):
-                return None
-            if isinstance(value, list):
-                return [clean(item) for item in value]
-            if isinstance(value, dict):
-                return {key: clean(item) for key, item in value.items()}
-            return value
-
-        return json.dumps(clean({**self.summary(), "history": self.history.to_dict()}))
+        return to_json({**self.summary(), "history": self.history.to_dict()})
 
 
 def log_spaced(max_steps: int, *, per_decade: int = 20) -> np.ndarray:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import json
 from dataclasses import dataclass, field
 
+from llr._show import html_table, to_json
 from llr._types import Parameters
 
 __all__ = ["Published", "SampleSize"]
@@ -78,7 +77,7 @@ class SampleSize:
 
     def to_json(self) -> str:
         """The summary as JSON; the witness is a state dict, to be saved as one."""
-        return json.dumps(self.summary())
+        return to_json(self.summary())
 
     def _rows(self) -> list[tuple[str, str]]:
         """Name and value of each line shown."""
@@ -104,12 +103,7 @@ class SampleSize:
         return "\n  ".join(["SampleSize", *(f"{name:<{width}}  {text}" for name, text in rows)])
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
-            for name, text in self._rows()
-        )
-        return f"<table>{cells}</table>"
+        return html_table(self._rows())
 
 
 _PUBLISHED = ("value", "formula", "theorem", "note")
