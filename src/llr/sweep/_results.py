@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from llr._constants import Setting, setting_of
+from llr._show import json_ready
 from llr.errors import ResultsError
 from llr.sweep._files import written_aside
 from llr.sweep._folder import RESULTS_FILE
@@ -96,7 +96,7 @@ def write_results(
         for record in store.records(ids):
             run = {name: record.get(name) for name in RECORD_FIELDS} | _counted(record)
             run["optimistic_sample_size"] = optimistic.get(setting_of(run))
-            runs.add({name: _finite(value) for name, value in run.items()})
+            runs.add(json_ready(run))
             rows.writerow(run)
             summary.add(run)
         runs.end(",")
@@ -117,11 +117,6 @@ def _counted(record: Mapping[str, Any]) -> dict[str, float | None]:
         name: None if status == NOT_TRAINED else counted_error(record[name], status)
         for name in _ERRORS
     }
-
-
-def _finite(value: Any) -> Any:
-    """The value; None for a number that JSON cannot hold."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class _ListWriter:
@@ -203,7 +198,7 @@ def _from_version_1(results: dict[str, Any], source: str) -> dict[str, Any]:
     try:
         for old in results["runs"]:
             run = old | _counted(old)
-            runs.append({name: _finite(value) for name, value in run.items()})
+            runs.append(json_ready(run))
             optimistic[setting_of(run)] = run.get("optimistic_sample_size")
             summary.add(run)
         rows = summary.rows(optimistic)
