@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from llr._show import html_block, to_json
 from llr.models import MLP
 from llr.theory.deep._irreducible_form import IrreducibleNetwork, irreducible_form
 from llr.theory.deep._tanh_network import TanhNetwork
@@ -93,7 +92,7 @@ class DeepIntrinsicForm:
 
     def to_json(self) -> str:
         """The summary and the fates as JSON."""
-        return json.dumps({**self.summary(), "report": [vars(unit) for unit in self.report]})
+        return to_json({**self.summary(), "report": [vars(unit) for unit in self.report]})
 
     def lines(self) -> list[str]:
         """The report in words: a line for each neuron, constant unit and dropped unit."""
@@ -121,7 +120,7 @@ class DeepIntrinsicForm:
         return "\n  ".join([head, *lines[:LINES_SHOWN], *tail])
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        return html_block(repr(self))
 
 
 def deep_intrinsic_form(
