@@ -50,7 +50,7 @@ def test_table_1_has_a_row_for_every_depth() -> None:
 
     table = rank_table(1, input_dim=5, widths=[3, 2, 4], measure=measure)
     assert [row.formula_value for row in table.rows] == [18, 15 + 6 + 2, 15 + 6 + 8 + 4]
-    assert [row.formal_rank for row in table.rows] == [18, None, None]
+    assert [row.formal_rank for row in table.rows] == [18, 23, 33]
     assert [row.measured_rank for row in table.rows] == [7, 7, 7]
     assert len(seen) == 3
     assert not table.rows[0].agrees

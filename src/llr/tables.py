@@ -56,7 +56,7 @@ BIAS_SETTINGS: tuple[tuple[bool, bool], ...] = (
 """Hidden bias, output bias: none, the papers' experiments, output only, PyTorch's default."""
 
 _TITLES = {
-    1: "Table 1: upper bounds for fully connected networks of any depth",
+    1: "Table 1: fully connected networks of any depth",
     2: "Table 2: two-layer fully connected tanh networks by intrinsic width",
     3: "Table 3: one target in three architectures",
 }
@@ -163,7 +163,7 @@ def rank_table(
     """The papers' Tables 1 to 3 for given sizes.
 
     Args:
-        table: 1: upper bounds for fully connected networks, a row for each depth 2..L; 2: two-layer
+        table: 1: fully connected networks, a row for each depth 2..L; 2: two-layer
             fully connected networks, a row for each intrinsic width 0..m; 3: the three
             architectures on one target of K kernels.
         input_dim: d (table 3 with two axes: side length).
@@ -328,7 +328,7 @@ def rank_row(
         return RankRow(**known, note=f"not expressible: {error}")
     try:
         exact = formal_rank(model, params=size.witness)
-    except UnsupportedModuleError:  # deep: only bounds are known
+    except UnsupportedModuleError:  # another activation: only bounds are known
         exact = None
     published = size.published
     measured, doubt = _measured(_at(model, size.witness), measure)
@@ -381,9 +381,8 @@ def _depth_row(
     )
     initialize(model, std=1.0, generator=generator(0, "target"))
     bound = deep_network_bound(d, widths=widths, **biases)
-    exact = formal_rank(model) if len(widths) == 1 else None
+    exact = formal_rank(model)  # a generic network is irreducible: also its sample size
     measured, doubt = _measured(model, measure)
-    open_value = "" if exact is not None else "the formula is an upper bound of the sample size"
     return RankRow(
         architecture=f"mlp {'-'.join(str(size) for size in (d, *widths, 1))}",
         width=max(widths),
@@ -395,7 +394,7 @@ def _depth_row(
         sample_size=exact,
         formal_rank=exact,
         measured_rank=measured,
-        note="; ".join(filter(None, [open_value, doubt])),
+        note=doubt,
     )
 
 
