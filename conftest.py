@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from sybil import Sybil
-from sybil.parsers.myst import PythonCodeBlockParser
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+from tests.pages import check_output, check_session, run_and_record, write_named_file
 
 import llr
 
@@ -32,8 +33,35 @@ def scratch_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fix
     os.chdir(before)
 
 
-pytest_collect_file = Sybil(
+@pytest.fixture(scope="module")
+def empty_folder(tmp_path_factory: pytest.TempPathFactory):
+    """A tutorial's reader starts with nothing."""
+    import os
+
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("tutorial"))
+    yield
+    os.chdir(before)
+
+
+_TUTORIAL = "docs/first_steps.md"
+
+_pages = Sybil(
     parsers=[PythonCodeBlockParser()],
     patterns=["README.md", "docs/*.md"],
+    excludes=[_TUTORIAL],
     fixtures=["scratch_folder"],
-).pytest()
+)
+# Every block of the tutorial runs, in order: its files are written, its commands called, and the
+# output it shows is compared.
+_tutorial = Sybil(
+    parsers=[
+        CodeBlockParser("python", run_and_record),
+        CodeBlockParser("text", check_output),
+        CodeBlockParser("console", check_session),
+        CodeBlockParser("yaml", write_named_file),
+    ],
+    patterns=[_TUTORIAL],
+    fixtures=["empty_folder"],
+)
+pytest_collect_file = (_pages + _tutorial).pytest()
