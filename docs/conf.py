@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 
 import llr
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "llr"
 author = "The llr developers"
@@ -15,10 +19,13 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx_click",
     "sphinx_gallery.gen_gallery",
+    # ours, in _extensions
+    "mathml",
+    "offline",
+    "reference",
 ]
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
@@ -38,11 +45,14 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,  # a page that would fetch scripts from the network
 }
 
 html_theme = "furo"
 html_title = "llr"
 html_static_path = ["_static"]
+html_css_files = ["llr.css"]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
 
 
