@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging as standard_logging
+from importlib.util import find_spec
 from pathlib import Path
 
-import ziamath
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from math_core import LatexToMathML
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
-FONT = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
 # Letters, Greek, punctuation, arrows, operators, technical signs, mathematical alphabets.
 BLOCKS = ((0x20, 0x3FF), (0x2000, 0x23FF), (0x27C0, 0x2AFF), (0x1D400, 0x1D7FF))
 
@@ -42,11 +42,19 @@ def _visit_block(translator: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def _font_file() -> Path:
+    """The whole font, in a package that is not imported: nothing of it is used but the file."""
+    package = find_spec("ziamath")
+    if package is None or package.origin is None:
+        raise ExtensionError("ziamath must be installed: pip install 'llr[docs]'")
+    return Path(package.origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+
+
 def _copy_font(app: Sphinx, error: Exception | None) -> None:
     """The glyphs that formulas use, from STIX Two Math (SIL Open Font License)."""
     if error is not None or app.builder.format != "html":
         return
-    font = TTFont(FONT)
+    font = TTFont(_font_file())
     options = subset.Options(layout_features=["*"], flavor="woff", name_IDs=[0, 1, 13, 14])
     cut = subset.Subsetter(options)
     cut.populate(unicodes=[code for low, high in BLOCKS for code in range(low, high + 1)])
