@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from llr.executors import InProcessExecutor, Outcome
 from llr.models import (
     MLP,
     DiagonalNetwork,
@@ -20,7 +21,7 @@ from llr.models import (
     ToyNonlinear,
     TwoLayerTanhMLP,
 )
-from llr.sweep import InProcessExecutor, JsonLinesStore, Outcome
+from llr.sweep import JsonLinesStore
 from llr.testing import EngineContract, ExecutorContract, ModelContract, StoreContract
 from llr.training import ENGINES, Adam, GradientFlow
 

@@ -5,7 +5,13 @@ import importlib
 import pytest
 
 HOMES = {
-    "llr.sweep": {"llr.config": ("Config", "load_config", "parse_config")},
+    "llr.sweep": {
+        "llr.config": ("Config", "load_config", "parse_config"),
+        "llr.executors": (
+            *("AbstractExecutor", "Failure", "Outcome"),
+            *("InProcessExecutor", "ProcessExecutor", "RayExecutor"),
+        ),
+    },
     "llr.theory": {
         "llr.tables": (
             *("BIAS_SETTINGS", "Measure", "RankRow", "RankTable"),

@@ -29,9 +29,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
+from llr.executors import AbstractExecutor
 from llr.models import TwoLayerTanhMLP, initialize
 from llr.seeds import generator
-from llr.sweep import AbstractExecutor, AbstractStore, FinishedRun
+from llr.sweep import AbstractStore, FinishedRun
 from llr.training import AbstractEngine, GradientDescent, Optimizer, Problem, RunResult
 
 __all__ = ["EngineContract", "ExecutorContract", "ModelContract", "StoreContract"]
@@ -266,7 +267,7 @@ class StoreContract(ABC):
 
 
 class ExecutorContract(ABC):
-    """What :class:`llr.sweep.AbstractExecutor` promises."""
+    """What :class:`llr.executors.AbstractExecutor` promises."""
 
     isolated = False
     """Whether a worker may die without taking the test with it."""

@@ -47,7 +47,7 @@ def test_a_worker_killed_from_outside_costs_nothing(small, runs_of, tmp_path):
 
 ALONE = """
 import json, os, signal, socket, sys
-from llr.sweep import RayExecutor
+from llr.executors import RayExecutor
 assert "ray" not in sys.modules
 def state():
     return dict(os.environ), signal.getsignal(signal.SIGTERM)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llr.errors import LLRError, StoreError
 from llr.sweep import JsonLinesStore, load_results
 from llr.sweep._json_lines import encode_line
-from llr.sweep._task import RECORD_FIELDS
+from llr.sweep._train_chunk import RECORD_FIELDS
 
 WHOLE = {
     **dict.fromkeys(RECORD_FIELDS),

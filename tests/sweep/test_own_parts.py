@@ -5,14 +5,8 @@ from collections import Counter
 import pytest
 
 from llr.errors import InvalidInputError
-from llr.sweep import (
-    InProcessExecutor,
-    JsonLinesStore,
-    SweepInterrupted,
-    plan_sweep,
-    read_results,
-    run_sweep,
-)
+from llr.executors import InProcessExecutor
+from llr.sweep import JsonLinesStore, SweepInterrupted, plan_sweep, read_results, run_sweep
 from llr.testing import ExecutorContract, StoreContract
 
 

@@ -13,7 +13,7 @@ from llr.errors import ConfigError, InvalidInputError, StoreError
 from llr.sweep import (
     JsonLinesStore,
     SweepInterrupted,
-    _task,
+    _train_chunk,
     build_problem,
     grid,
     load_results,
@@ -45,7 +45,7 @@ def broken(monkeypatch):
                 raise error("no luck")
             return train_batch(problem, optimizer, **options)
 
-        monkeypatch.setattr(_task, "train_batch", train)
+        monkeypatch.setattr(_train_chunk, "train_batch", train)
 
     return make
 

@@ -1,19 +1,15 @@
 """Sweeps: the runs of a grid, who trains them, where they are kept, and their results."""
 
 from llr._moved import moved_names
-from llr.sweep._build import build_dataset, build_problem, optimizer_of
+from llr.sweep._build_problem import build_dataset, build_problem, optimizer_of
+from llr.sweep._choose_executor import EXECUTORS, make_executor
 from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
-from llr.sweep._executor import AbstractExecutor, Failure, Outcome
-from llr.sweep._executors import EXECUTORS, make_executor
 from llr.sweep._export import ExportFormat, export_results
 from llr.sweep._grid import grid, single_run
-from llr.sweep._in_process import InProcessExecutor
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._optimistic import optimistic_sample_sizes
-from llr.sweep._outcome import FailedRun, SweepInterrupted, SweepPlan, SweepResult
-from llr.sweep._processes import ProcessExecutor
-from llr.sweep._ray import RayExecutor
+from llr.sweep._plan_and_result import FailedRun, SweepInterrupted, SweepPlan, SweepResult
 from llr.sweep._results import SCHEMA_VERSION, load_results, read_results
 from llr.sweep._runner import plan_sweep, run_sweep
 from llr.sweep._single import SingleRun, train_single
@@ -24,19 +20,13 @@ __all__ = [
     "EXECUTORS",
     "SCHEMA_VERSION",
     "SPEC_VERSION",
-    "AbstractExecutor",
     "AbstractStore",
     "Damage",
     "Entry",
     "ExportFormat",
     "FailedRun",
-    "Failure",
     "FinishedRun",
-    "InProcessExecutor",
     "JsonLinesStore",
-    "Outcome",
-    "ProcessExecutor",
-    "RayExecutor",
     "RunSpec",
     "SingleRun",
     "SweepInterrupted",
@@ -61,5 +51,19 @@ __all__ = [
 ]
 
 __getattr__ = moved_names(
-    __name__, dict.fromkeys(("Config", "load_config", "parse_config"), "llr.config")
+    __name__,
+    {
+        **dict.fromkeys(("Config", "load_config", "parse_config"), "llr.config"),
+        **dict.fromkeys(
+            (
+                "AbstractExecutor",
+                "Failure",
+                "InProcessExecutor",
+                "Outcome",
+                "ProcessExecutor",
+                "RayExecutor",
+            ),
+            "llr.executors",
+        ),
+    },
 )

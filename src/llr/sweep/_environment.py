@@ -9,7 +9,7 @@ from typing import Any
 
 from llr._machine import available_cpus
 
-__all__ = ["available_cpus", "describe_environment"]
+__all__ = ["describe_environment"]
 
 _PACKAGES = ("llr", "torch", "numpy", "scipy", "numba")
 

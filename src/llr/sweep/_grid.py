@@ -8,7 +8,7 @@ from dataclasses import replace
 from llr.config import CONVOLUTIONS, FULLY_CONNECTED, WIDTHLESS, Config, completed, input_shape
 from llr.errors import ConfigError, LLRError
 from llr.models import ModelName, scaled_width
-from llr.sweep._build import least_rank_point
+from llr.sweep._build_problem import least_rank_point
 from llr.sweep._spec import RunSpec, TargetSpec, file_digest
 
 __all__ = ["grid", "single_run"]

@@ -18,7 +18,7 @@ from llr.sweep._files import written_aside
 from llr.sweep._folder import RESULTS_FILE
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._store import AbstractStore
-from llr.sweep._task import RECORD_FIELDS
+from llr.sweep._train_chunk import RECORD_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd

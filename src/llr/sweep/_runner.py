@@ -14,11 +14,11 @@ import torch
 
 from llr.config import Config, completed
 from llr.errors import InvalidInputError, kind_of
+from llr.executors import AbstractExecutor, Failure
+from llr.sweep._choose_executor import EXECUTORS, make_executor
 from llr.sweep._chunks import Chunk, partition, pending
 from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
-from llr.sweep._executor import AbstractExecutor, Failure
-from llr.sweep._executors import EXECUTORS, make_executor
 from llr.sweep._files import copy_aside, disk_errors
 from llr.sweep._folder import (
     RESULTS_FILE,
@@ -30,12 +30,12 @@ from llr.sweep._folder import (
 from llr.sweep._grid import grid
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._optimistic import optimistic_sample_sizes
-from llr.sweep._outcome import FailedRun, SweepInterrupted, SweepPlan, SweepResult
+from llr.sweep._plan_and_result import FailedRun, SweepInterrupted, SweepPlan, SweepResult
 from llr.sweep._progress import Progress, progress_bar
 from llr.sweep._results import write_results
 from llr.sweep._spec import RunSpec
 from llr.sweep._store import AbstractStore
-from llr.sweep._task import TrainChunk, error_record
+from llr.sweep._train_chunk import TrainChunk, error_record
 
 __all__ = ["plan_sweep", "run_sweep"]
 

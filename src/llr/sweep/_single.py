@@ -9,7 +9,7 @@ from typing import Any
 
 from llr._show import to_json
 from llr.config import Config
-from llr.sweep._build import build_problem, optimizer_of
+from llr.sweep._build_problem import build_problem, optimizer_of
 from llr.sweep._environment import describe_environment
 from llr.sweep._files import disk_errors, written_aside
 from llr.sweep._folder import SINGLE_RUNS, sweep_folder

@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from llr.errors import LLRError, check_positive_int
-from llr.sweep._executor import (
+from llr.executors._abstract import (
     AbstractExecutor,
     Failure,
     Item,
@@ -30,7 +30,7 @@ from llr.sweep._executor import (
     given_up,
     thread_variables,
 )
-from llr.sweep._worker import receive, send
+from llr.executors._worker import receive, send
 
 __all__ = ["ProcessExecutor"]
 
@@ -40,7 +40,7 @@ class _Worker:
 
     def __init__(self, threads: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from llr.sweep._worker import main; main()"],
+            [sys.executable, "-c", "from llr.executors._worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | thread_variables(threads) | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from llr._machine import available_cpus
 from llr.config import ExecutionConfig
-from llr.sweep._environment import available_cpus
-from llr.sweep._executor import AbstractExecutor
-from llr.sweep._in_process import InProcessExecutor
-from llr.sweep._processes import ProcessExecutor
-from llr.sweep._ray import RayExecutor
+from llr.executors import AbstractExecutor, InProcessExecutor, ProcessExecutor, RayExecutor
 
 __all__ = ["EXECUTORS", "make_executor"]
 

@@ -13,7 +13,8 @@ import pytest
 
 from llr.config import parse_config
 from llr.errors import ConfigError, LLRError, MissingExtraError
-from llr.sweep import RayExecutor, check_device, make_executor, read_results, run_sweep
+from llr.executors import RayExecutor
+from llr.sweep import check_device, make_executor, read_results, run_sweep
 from llr.testing import ExecutorContract
 
 pytestmark = [

@@ -15,7 +15,7 @@ import struct
 import threading
 from typing import BinaryIO
 
-from llr.sweep._executor import Failure
+from llr.executors._abstract import Failure
 
 __all__ = ["answer", "main", "receive", "send"]
 

@@ -21,9 +21,9 @@ from itertools import islice
 from typing import Any
 
 import llr
+from llr._machine import available_cpus
 from llr.errors import LLRError, MissingExtraError, check_positive_int
-from llr.sweep._environment import available_cpus
-from llr.sweep._executor import (
+from llr.executors._abstract import (
     AbstractExecutor,
     Failure,
     Item,
@@ -33,7 +33,7 @@ from llr.sweep._executor import (
     sentence,
     thread_variables,
 )
-from llr.sweep._worker import answer
+from llr.executors._worker import answer
 
 __all__ = ["RayExecutor"]
 

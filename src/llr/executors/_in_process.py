@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 
-from llr.sweep._executor import AbstractExecutor, Failure, Item, Outcome, Value
+from llr.executors._abstract import AbstractExecutor, Failure, Item, Outcome, Value
 
 __all__ = ["InProcessExecutor"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llr._show import json_ready
-from llr.sweep._build import build_problem, optimizer_of
+from llr.sweep._build_problem import build_problem, optimizer_of
 from llr.sweep._chunks import Chunk
 from llr.sweep._spec import RunSpec
 from llr.sweep._store import FinishedRun

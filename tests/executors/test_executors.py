@@ -14,7 +14,8 @@ import pytest
 
 from llr.config import parse_config
 from llr.errors import LLRError
-from llr.sweep import EXECUTORS, InProcessExecutor, ProcessExecutor, make_executor
+from llr.executors import InProcessExecutor, ProcessExecutor
+from llr.sweep import EXECUTORS, make_executor
 from llr.testing import ExecutorContract
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
