@@ -163,7 +163,7 @@ def test_the_legend_fits_the_figure(n_settings, seed_runs):
 
 
 def test_names_are_shown_as_they_are(seed_runs):
-    runs = seed_runs.assign(model="a$b_c$ <script>")
+    runs = seed_runs[seed_runs.model == "mlp"].assign(model="a$b_c$ <script>")
     for plot in PLOTS:
         assert any(r"a\$b_c\$ <script>" in text for text in texts(plot(runs)))
 

@@ -5,6 +5,7 @@ from llr.analysis._condensation import Condensation, condensation
 from llr.analysis._exponent import Exponent, exponent
 from llr.analysis._recovery import recovery_curve, wilson_interval
 from llr.analysis._run_errors import NOT_TRAINED, counted_error, errors_of
+from llr.analysis._setting_columns import group_columns, varied_columns
 from llr.analysis._summary_rows import RecordSummary
 from llr.analysis._tables import summary_table, transition_table
 from llr.analysis._transition import Transition, transition
@@ -20,9 +21,11 @@ __all__ = [
     "counted_error",
     "errors_of",
     "exponent",
+    "group_columns",
     "recovery_curve",
     "summary_table",
     "transition",
     "transition_table",
+    "varied_columns",
     "wilson_interval",
 ]

@@ -9,8 +9,9 @@ import pandas as pd
 from scipy.special import ndtri
 
 from llr._constants import RECOVERY_THRESHOLD
-from llr.analysis._frame import group_columns, groups, trained
 from llr.analysis._run_errors import errors_of
+from llr.analysis._run_table import groups, trained
+from llr.analysis._setting_columns import group_columns
 from llr.errors import InvalidInputError, check_number
 
 __all__ = ["recovery_curve", "wilson_interval"]
@@ -73,7 +74,8 @@ def recovery_curve(
     Args:
         df: one row a run, with columns ``sample_size``, ``test_mse`` and those of ``by``.
         threshold: of the test MSE, > 0.
-        by: columns that tell settings apart; None: those of ``GROUP_COLUMNS`` that there are.
+        by: columns that tell settings apart; None: those of ``GROUP_COLUMNS`` that there are, and
+            others that a config could set (optimizer, learning rate, target, ...) where they vary.
         confidence: of Wilson's interval.
 
     Returns:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from llr._constants import RECOVERY_THRESHOLD
-from llr.analysis._frame import group_columns, groups, shared_value, trained
 from llr.analysis._recovery import recovery_curve
 from llr.analysis._run_errors import error_statistics, errors_of
+from llr.analysis._run_table import groups, shared_value, trained
+from llr.analysis._setting_columns import group_columns
 from llr.analysis._transition import TransitionMethod, transition
 
 __all__ = ["summary_table", "transition_table"]
@@ -34,7 +35,8 @@ def summary_table(
         df: one row a run, with columns ``sample_size``, ``test_mse`` and those of ``by``; where
             there are columns ``train_mse`` and ``optimistic_sample_size`` they are carried along.
         threshold: a run recovers if its test MSE is below, > 0.
-        by: columns that tell settings apart; None: those of ``GROUP_COLUMNS`` that there are.
+        by: columns that tell settings apart; None: those of ``GROUP_COLUMNS`` that there are, and
+            others that a config could set (optimizer, learning rate, target, ...) where they vary.
         confidence: of the interval of the share.
 
     Returns:
@@ -79,7 +81,8 @@ def transition_table(
             and perhaps ``optimistic_sample_size``.
         threshold: a run recovers if its test MSE is below, > 0.
         method: of the transition and its interval, as in :func:`transition`.
-        by: columns that tell settings apart; None: those of ``GROUP_COLUMNS`` that there are.
+        by: columns that tell settings apart; None: those of ``GROUP_COLUMNS`` that there are, and
+            others that a config could set (optimizer, learning rate, target, ...) where they vary.
         confidence: of the interval.
         n_bootstrap: number of resamples; 0 leaves the interval out.
         seed: of the resampling.

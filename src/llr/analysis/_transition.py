@@ -10,10 +10,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from llr._constants import GROUP_COLUMNS, RECOVERY_THRESHOLD
+from llr._constants import RECOVERY_THRESHOLD
 from llr._show import html_lines, to_json
-from llr.analysis._frame import trained
 from llr.analysis._run_errors import errors_of
+from llr.analysis._run_table import trained
+from llr.analysis._setting_columns import group_columns
 from llr.errors import InvalidInputError, check_choice, check_number, check_positive_int
 
 __all__ = ["Transition", "TransitionMethod", "transition"]
@@ -143,8 +144,8 @@ def transition(
     check_positive_int("n_bootstrap", n_bootstrap, minimum=0)
     first = _METHODS[check_choice("method", method, get_args(TransitionMethod))]
     df = trained(df, ["sample_size", "seed", "test_mse"])
-    for name in GROUP_COLUMNS:
-        if name in df.columns and (found := df[name].unique()).size > 1:
+    for name in group_columns(df, None):
+        if (found := df[name].unique()).size > 1:
             raise InvalidInputError(
                 f"transition wants the runs of one setting, got {found.size} values of {name!r}: "
                 f"{', '.join(map(str, found[:5]))}. Select one, or use transition_table."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -83,9 +84,11 @@ class HeatPanel:
     rows: tuple[HeatRow, ...]
 
 
-def curve_panels(df: pd.DataFrame, *, center: Center = "mean") -> list[CurvePanel]:
-    """Test error against sample size: a panel a setting, a curve an architecture."""
-    cells = _cells(df, center)
+def curve_panels(
+    df: pd.DataFrame, *, center: Center = "mean", by: Sequence[str] | None = None
+) -> list[CurvePanel]:
+    """Test error against sample size: one panel per setting, one curve per architecture."""
+    cells = _cells(df, center, by)
     panels = []
     for setting in cells["setting"].unique():
         shown = cells.loc[cells["setting"] == setting]
@@ -104,12 +107,14 @@ def curve_panels(df: pd.DataFrame, *, center: Center = "mean") -> list[CurvePane
     return panels
 
 
-def heat_panels(df: pd.DataFrame, *, center: Center = "mean") -> list[HeatPanel]:
-    """The papers' heat map: a panel an architecture and a row a setting.
+def heat_panels(
+    df: pd.DataFrame, *, center: Center = "mean", by: Sequence[str] | None = None
+) -> list[HeatPanel]:
+    """The papers' heat map: one panel per architecture, one row per setting.
 
     Where there is one setting only, one panel holds a row for every architecture.
     """
-    cells = _cells(df, center)
+    cells = _cells(df, center, by)
     sizes = np.unique(cells["sample_size"].to_numpy(dtype=np.float64))
 
     def row(label: str, one: pd.DataFrame) -> HeatRow:
@@ -163,13 +168,14 @@ def choose_runs(df: pd.DataFrame, *, per_model: int = 8) -> pd.DataFrame:
     return pd.concat(chosen)
 
 
-def label_settings(df: pd.DataFrame) -> pd.DataFrame:
+def label_settings(df: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
     """The runs with a column ``setting``, in words, sorted by it; a model named if there is none.
 
     Models keep their order within a setting, so that settings and models stand in the order in
-    which they first appear.
+    which they first appear. Settings are told apart by the columns of ``by``, see
+    :func:`setting_columns`.
     """
-    columns = setting_columns(df)
+    columns = setting_columns(df, by)
     code = (
         df.groupby(columns, dropna=False).ngroup().to_numpy()
         if columns
@@ -189,10 +195,10 @@ def optimistic_of(cells: pd.DataFrame) -> int | None:
     return int(values[0]) if len(values) == 1 else None
 
 
-def _cells(df: pd.DataFrame, center: Center) -> pd.DataFrame:
+def _cells(df: pd.DataFrame, center: Center, by: Sequence[str] | None) -> pd.DataFrame:
     """The summary of a table by architecture, setting and sample size."""
     check_choice("center", center, get_args(Center))
-    return summary_table(label_settings(df), by=["model", "setting"])
+    return summary_table(label_settings(df, by), by=["model", "setting"])
 
 
 def _by_model(table: pd.DataFrame) -> dict[Any, pd.DataFrame]:

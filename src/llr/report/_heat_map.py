@@ -34,32 +34,35 @@ def plot_heat_map(
     *,
     center: Center = "mean",
     limits: tuple[float, float] = (1e-6, 1.0),
+    by: Sequence[str] | None = None,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw the papers' heat map: a row an architecture or scale, a column a sample size.
+    """Draw the papers' heat map: one row per architecture or setting, one column per sample size.
 
     The colour is the test MSE, on a logarithmic scale; beyond the limits it stays that of the
     end. A dashed line stands at the first column that reaches the optimistic sample size. Cells
     without runs are grey and crossed out, cells with a run that diverged hold a cross.
 
     Args:
-        df: one row a run, with columns ``sample_size``, ``test_mse`` and perhaps ``model``,
+        df: one row per run, with columns ``sample_size``, ``test_mse`` and perhaps ``model``,
             ``scale``, ``width``, ``init_std``, ``optimistic_sample_size``.
         center: of the runs of one setting and sample size.
         limits: of the colour scale.
+        by: columns that tell settings apart; None: all that a config could set and that vary.
         figure: to draw into, such as ``plt.figure()`` for a window; None: a new one without.
 
     Returns:
         The figure.
 
     Raises:
-        InvalidInputError: if a column is missing, the table empty, the centre unknown, or the
-            limits are not positive and ascending.
+        InvalidInputError: if a column is missing, the table empty, the centre unknown, the limits
+            are not positive and ascending, or runs of one setting differ in a column of unknown
+            meaning.
 
     References:
         Zhang et al., JMLR 26(69), 2025, Fig. 3.
     """
-    panels = heat_panels(df, center=center)
+    panels = heat_panels(df, center=center, by=by)
     return plot_heat_panels(
         panels, label=f"{_LABELS[center]} test MSE", limits=limits, figure=figure
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from llr.analysis import group_columns, varied_columns
 
 __all__ = [
     "architecture_name",
@@ -49,33 +52,51 @@ def colour_of(models: Sequence[Any]) -> dict[Any, str]:
     return {model: colours[model] for model in models}
 
 
-def setting_columns(df: pd.DataFrame) -> list[str]:
+def setting_columns(df: pd.DataFrame, by: Sequence[str] | None = None) -> list[str]:
     """The columns that tell the settings of an architecture apart: each varies beside the others.
 
     A width that follows from the scale is left out.
+
+    Args:
+        df: one row per run.
+        by: the columns to use; None: as :func:`llr.analysis.summary_table` chooses them.
+
+    Raises:
+        InvalidInputError: if a column is missing, or runs differ in a column of unknown meaning.
     """
-    known = [name for name in ("model", "scale", "width", "init_std") if name in df.columns]
-    settings = df.filter(items=known).drop_duplicates()
-
-    def kinds(count: int) -> int:
-        return max(1, len(settings.filter(items=known[:count]).drop_duplicates()))
-
-    return [
-        name
-        for i, name in enumerate(known)
-        if name != "model" and kinds(i + 1) > (kinds(i) if i else 1)
-    ]
+    names = group_columns(df, by)
+    first = ["model"] if "model" in df.columns else []
+    varied = varied_columns(df, [*first, *(name for name in names if name != "model")])
+    return [name for name in varied if name != "model"]
 
 
 def setting_name(setting: Mapping[Any, Any], columns: Sequence[str]) -> str:
     """A setting in words: ``10x``, ``width 30``, ``std 1e-10``; empty if nothing tells apart."""
-    words = {
-        "scale": lambda value: f"{value:g}x",
-        "width": lambda value: f"width {value:g}",
-        "init_std": lambda value: f"std {sci(value)}",
-    }
     present = [name for name in columns if setting.get(name) is not None]
-    return ", ".join(words[name](setting[name]) for name in present)
+    return ", ".join(_WORDS.get(name, _named(name))(setting[name]) for name in present)
+
+
+def _named(column: str) -> Callable[[Any], str]:
+    """Words for a value of a column that has none of its own: ``optimizer adam``, ``lr 0.1``."""
+    return lambda value: f"{column.replace('_', ' ')} {exact(value)}"
+
+
+_WORDS: dict[str, Callable[[Any], str]] = {
+    "scale": lambda value: f"{exact(value)}x",
+    "init_std": lambda value: f"std {exact(value)}",
+    "variant": str,
+    "n_parameters": lambda value: f"M = {exact(value)}",
+}
+
+
+def exact(value: Any) -> str:
+    """A value in words from which no other value reads the same."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return str(value)
+    short = sci(value)
+    return short if float(short.replace(",", "")) == value else repr(value)
 
 
 def sci(value: float) -> str:

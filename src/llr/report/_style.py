@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 __all__ = [
     "COLUMN",
     "GREY",
+    "MOST_PANELS",
     "across",
     "decade_limits",
     "figure_of",
@@ -32,6 +33,9 @@ COLUMN = 3.4
 """Width of a figure of one panel."""
 
 GREY = "#666666"
+
+MOST_PANELS = 24
+"""Panels of a figure; of more settings an even choice is drawn."""
 
 _STYLE: dict[Any, Any] = {
     "font.size": 8,

@@ -17,6 +17,7 @@ from llr.report._data import Center, Curve, CurvePanel, curve_panels
 from llr.report._names import architecture_name, colour_of
 from llr.report._style import (
     GREY,
+    MOST_PANELS,
     across,
     decade_limits,
     mark_sample_sizes,
@@ -31,35 +32,41 @@ __all__ = ["plot_test_error"]
 _MARKERS = "osD^vPX"
 _DIVERGED = "x"
 _DASHED = {"ls": (0, (4, 2)), "lw": 0.9}
-_MOST_PANELS = 24
 _LABELS = {"mean": "mean", "median": "median", "geometric_mean": "geometric mean of"}
 
 
 @style()
 def plot_test_error(
-    df: pd.DataFrame, *, center: Center = "mean", figure: Figure | None = None
+    df: pd.DataFrame,
+    *,
+    center: Center = "mean",
+    by: Sequence[str] | None = None,
+    figure: Figure | None = None,
 ) -> Figure:
-    """Draw the test error against the number of samples, a curve an architecture.
+    """Draw the test error against the number of samples, one curve per architecture.
 
-    Settings (scale, width, initialisation) have a panel each. Bars are one standard error, or the
+    Each setting (scale, width, initialisation, and optimizer, learning rate, target, noise and the
+    like where the table has them) has a panel of its own. Bars are one standard error, or the
     quartiles for the median. A dashed line stands at each optimistic sample size. An error of
     zero is a hollow triangle at the lower edge, a cross at the upper edge stands where a run
     diverged. Of very many settings an even choice is shown, and the figure says so.
 
     Args:
-        df: one row a run, with columns ``sample_size``, ``test_mse`` and perhaps ``model``,
+        df: one row per run, with columns ``sample_size``, ``test_mse`` and perhaps ``model``,
             ``scale``, ``width``, ``init_std``, ``optimistic_sample_size``.
         center: of the runs of one setting and sample size.
+        by: columns that tell settings apart; None: all that a config could set and that vary.
         figure: to draw into, such as ``plt.figure()`` for a window; None: a new one without.
 
     Returns:
         The figure.
 
     Raises:
-        InvalidInputError: if a column is missing, the table empty or the centre unknown.
+        InvalidInputError: if a column is missing, the table empty or the centre unknown, or if
+            runs of one setting differ in a column of unknown meaning.
     """
-    settings = curve_panels(df, center=center)
-    panels = [settings[i] for i in thinned(len(settings), _MOST_PANELS)]
+    settings = curve_panels(df, center=center, by=by)
+    panels = [settings[i] for i in thinned(len(settings), MOST_PANELS)]
     models = list(dict.fromkeys(c.model for panel in panels for c in panel.curves))
     colours = colour_of(models)
     markers = dict(zip(models, cycle(_MARKERS), strict=False))

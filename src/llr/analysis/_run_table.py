@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from llr._constants import GROUP_COLUMNS
 from llr.analysis._run_errors import NOT_TRAINED
 from llr.errors import InvalidInputError, did_you_mean, quoted_list
 
@@ -34,15 +33,6 @@ def trained(df: pd.DataFrame, needed: Iterable[str]) -> pd.DataFrame:
             "The table of runs must have at least one run that was trained, got only errors."
         )
     return runs
-
-
-def group_columns(df: pd.DataFrame, by: Sequence[str] | None) -> list[str]:
-    """The columns to group by: those asked for, or those of GROUP_COLUMNS that the table has."""
-    if by is None:
-        return [name for name in GROUP_COLUMNS if name in df.columns]
-    names = [by] if isinstance(by, str) else list(by)
-    check_columns(df, names)
-    return names
 
 
 def groups(df: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
