@@ -1,4 +1,4 @@
-"""Minutes of faults, collected by ``make soak`` alone; what came of each goes to results.json."""
+"""Faults for twenty minutes, for ``make soak`` alone; what came of each goes to results.json."""
 
 import json
 import os
