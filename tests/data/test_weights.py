@@ -1,6 +1,7 @@
 """Weights files: every kind and network makes the round trip, nothing else gets in."""
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
+import llr
 from llr._yaml import write_yaml
 from llr.data import make_target, module_from_weights, read_weights
 from llr.errors import InvalidInputError
@@ -93,6 +95,31 @@ def test_code_in_a_file_is_never_run(save, tmp_path: Path):
     with pytest.raises(InvalidInputError, match=r"weights\.pt"):
         read_weights(path)
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("version", ["2.4.1", "2.5.1+cu124", "1.13.1"])
+def test_a_torch_that_may_run_code_from_a_file_is_refused(
+    version: str, tmp_path: Path, monkeypatch
+):
+    path = tmp_path / "weights.pt"
+    torch.save(build_model("mlp", ModelSizes(5, 3)).state_dict(), path)
+    monkeypatch.setattr(torch, "__version__", version)
+    with pytest.raises(InvalidInputError, match=r"2\.6 or newer.*got " + re.escape(version)):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("version", ["2.6.0", "2.10.0+cpu", "3.0"])
+def test_a_newer_torch_reads_a_file(version: str, tmp_path: Path, monkeypatch):
+    path = tmp_path / "weights.pt"
+    torch.save(build_model("mlp", ModelSizes(5, 3)).state_dict(), path)
+    monkeypatch.setattr(torch, "__version__", version)
+    assert "hidden.weight" in read_weights(path)
+
+
+def test_torch_files_are_loaded_in_one_place_alone():
+    package = Path(llr.__file__).parent
+    loading = {p.name for p in package.rglob("*.py") if "torch.load(" in p.read_text("utf-8")}
+    assert loading == {"_torch_file.py"}
 
 
 @pytest.mark.parametrize(

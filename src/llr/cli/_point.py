@@ -309,12 +309,6 @@ def _read_csv(path: Path) -> np.ndarray:
 
 def _read_torch(path: Path) -> object:
     """A tensor or tensors by name, without running code from the file."""
-    import torch
+    from llr.data import load_torch_file
 
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged archives raise many kinds
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InvalidInputError(
-            f"{path}: must hold tensors only, as torch.save writes them: {reason}"
-        ) from None
+    return load_torch_file(path)

@@ -19,6 +19,7 @@ from llr.data._targets import (
     make_target,
     matrix_target,
 )
+from llr.data._torch_file import load_torch_file
 from llr.data._weights_file import read_weights
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "TargetName",
     "all_entries",
     "grid_side",
+    "load_torch_file",
     "make_dataset",
     "make_target",
     "matrix_target",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from llr._types import Parameters
 from llr._yaml import parse_yaml
+from llr.data._torch_file import load_torch_file
 from llr.errors import ConfigError, InvalidInputError, quoted_list
 
 __all__ = ["WEIGHTS_HINT", "read_weights"]
@@ -32,8 +32,8 @@ def read_weights(path: str | Path) -> Parameters:
 
     Args:
         path: ``.pt`` or ``.pth``: a ``state_dict`` saved by ``torch.save`` (read with
-            ``weights_only=True``); ``.safetensors``; ``.yaml`` or ``.yml``: numbers and nested
-            lists under dotted or nested names.
+            ``weights_only=True``; torch must be 2.6 or newer); ``.safetensors``; ``.yaml`` or
+            ``.yml``: numbers and nested lists under dotted or nested names.
 
     Returns:
         Tensors by name.
@@ -66,16 +66,7 @@ def read_weights(path: str | Path) -> Parameters:
 
 def _read_torch(path: Path) -> Mapping[str, Any]:
     """A state_dict, without running code from the file."""
-    try:
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InvalidInputError(
-            f"{path}: must hold tensors only, as torch.save(module.state_dict(), path) writes; it "
-            "holds other Python objects or is damaged, and is not loaded."
-        ) from None
-    except Exception as error:  # damaged archives raise many kinds
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InvalidInputError(f"{path}: not a file written by torch.save: {reason}") from None
+    value = load_torch_file(path)
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise InvalidInputError(
             f"{path}: must hold a state_dict, tensors by name, got {type(value).__name__}."
