@@ -182,8 +182,10 @@ def label_settings(df: pd.DataFrame, by: Sequence[str] | None = None) -> pd.Data
         else np.zeros(len(df), dtype=np.int64)
     )
     firsts = df.iloc[np.unique(code, return_index=True)[1]][columns].astype(object)
-    rows = firsts.where(firsts.notna(), None).to_dict("records")
-    names = np.array([setting_name(row, columns) for row in rows], dtype=object)
+    rows = firsts.where(firsts.notna(), None).to_numpy()
+    names = np.array(
+        [setting_name(dict(zip(columns, row, strict=True)), columns) for row in rows], dtype=object
+    )
     order = np.argsort(code, kind="stable")
     model = {} if "model" in df.columns else {"model": "all runs"}
     return df.assign(setting=names[code] if len(df) else "", **model).iloc[order]
