@@ -10,6 +10,13 @@ itself imports neither torch nor anything else heavy.
 
 import lazy_loader
 
-__version__ = "0.1.0"
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+def __getattr__(name: str) -> object:
+    """A public name on first use, or the version that is installed."""
+    if name != "__version__":
+        return _load(name)
+    from importlib.metadata import version
+
+    return version(__name__)
