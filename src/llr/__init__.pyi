@@ -1,4 +1,5 @@
 # The public door, grouped by room; ``__init__.py`` loads each name from here on first use.
+from .certify import certify_rank
 from .config import load_config
 from .data import make_dataset, make_target
 from .models import (
@@ -45,6 +46,8 @@ __all__ = [
     "rank_curve",
     "tangent_matrix",
     "TangentOperator",
+    # proof
+    "certify_rank",
     # recovery
     "check_llr",
     # training

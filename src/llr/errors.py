@@ -16,6 +16,7 @@ __all__ = [
     "LLRError",
     "MissingExtraError",
     "NotExpressibleError",
+    "NotProvedError",
     "ResultsError",
     "StoreError",
     "UnsupportedModuleError",
@@ -46,6 +47,10 @@ class ConfigError(LLRError, ValueError):
 
 class NotExpressibleError(LLRError, ValueError):
     """No parameters of the model give the target function."""
+
+
+class NotProvedError(LLRError, ValueError):
+    """A rank was asked for that has not been proved."""
 
 
 class UnsupportedModuleError(LLRError, TypeError):
