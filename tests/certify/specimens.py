@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,10 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 import llr
+from llr.certify._traced_program import Program, trace
 from llr.models import initialize
 from llr.seeds import generator
+from llr.tangent import as_function, as_samples, map_samples
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Specimen:
     name: str
     build: Callable[[], nn.Module]
     inputs: Callable[[int, torch.Generator], object]
+    real: bool = True
 
     def __repr__(self) -> str:
         return self.name
@@ -48,11 +52,13 @@ def tokens(size: int, *shape: int) -> Callable[[int, torch.Generator], Tensor]:
     return lambda n, source: torch.randint(size, (n, *shape), generator=source)
 
 
-def register(name: str, build: Callable[[], nn.Module], *shape: int, inputs=None) -> None:
+def register(
+    name: str, build: Callable[[], nn.Module], *shape: int, inputs=None, real: bool = True
+) -> None:
     """Add a specimen; names are unique."""
     if name in SPECIMENS:
         raise ValueError(f"specimen {name!r} is registered twice")
-    SPECIMENS[name] = Specimen(name, build, inputs or reals(*shape))
+    SPECIMENS[name] = Specimen(name, build, inputs or reals(*shape), real)
 
 
 def built(name: str) -> nn.Module:
@@ -65,6 +71,14 @@ def built(name: str) -> nn.Module:
 def samples(name: str, n: int, seed: int = 0) -> object:
     """The specimen's inputs."""
     return SPECIMENS[name].inputs(n, generator(seed, "test", name))
+
+
+@cache
+def traced(name: str) -> Program:
+    """The specimen's program; tracing is the slow part."""
+    function = as_function(built(name))
+    one = map_samples(lambda leaf: leaf[:1], as_samples(samples(name, 2), function.device))
+    return trace(function, one)
 
 
 class Through(nn.Module):
@@ -403,7 +417,7 @@ class _Gpt(nn.Module):
         return self.out(score.softmax(-1) @ x)[:, -1]
 
 
-register("tokens", _Gpt, inputs=tokens(5, 3))
+register("tokens", _Gpt, inputs=tokens(5, 3), real=False)
 
 
 class _Words(nn.Module):
@@ -419,7 +433,7 @@ class _Words(nn.Module):
         return self.out(torch.where(seen, self.table(t), 0.0).sum(1).tanh())
 
 
-register("padding tokens", _Words, inputs=tokens(5, 4))
+register("padding tokens", _Words, inputs=tokens(5, 4), real=False)
 
 
 class _OneHot(nn.Module):
@@ -431,7 +445,7 @@ class _OneHot(nn.Module):
         return self.out(F.one_hot(t, 5).double().mean(1))
 
 
-register("one-hot tokens", _OneHot, inputs=tokens(5, 4))
+register("one-hot tokens", _OneHot, inputs=tokens(5, 4), real=False)
 register(
     "encoder layer",
     lambda: nn.Sequential(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from llr.certify._lower_bound import LowerBound, LowerMethod
@@ -122,19 +121,6 @@ class CertifiedRank:
     def to_json(self) -> str:
         """The summary, and the seconds by stage, as JSON."""
         return json.dumps({**self.summary(), "seconds_by_stage": self.seconds})
-
-    def save(self, path: str | Path) -> Path:
-        """Write the certificate, which ``llr check-certificate`` checks without this library.
-
-        Args:
-            path: of the JSON file.
-
-        Returns:
-            The path.
-        """
-        from llr.certify._certificate import write_certificate
-
-        return write_certificate(self._problem, self, self._proof, Path(path))
 
     def _lines(self) -> list[str]:
         """What a reader needs, a sentence per line."""

@@ -175,9 +175,8 @@ def _settled_rank(problem: RankProblem, drawn: Residues, last: int) -> int | Non
 def _bound_on_x(problem: RankProblem, reference: Samples, signs: Signs) -> FormalBound:
     """The formal rank on the samples themselves, with their true signs."""
     assert problem.x is not None
-    known = proved_signs(problem.program, problem.x)
     count = sample_count(problem.x)
-    both = with_reference(signs, known, count)
+    both = with_reference(signs, problem.signs, count)
     chances = chances_of_error(problem, count, problem.most)
     for attempt in range(TRIES):
         field = Field.random(chances.primes, problem.source("primes", attempt))

@@ -21,7 +21,7 @@ from llr.certify._formal_bound import TRIES, reference_sample, with_reference
 from llr.certify._nonsingular import ball_bound, float_bound
 from llr.certify._number_arrays import UndecidedSignError
 from llr.certify._probe_samples import beside_kinks, normal_samples
-from llr.certify._rank_problem import OutOfTimeError, RankProblem
+from llr.certify._rank_problem import FIRST_BITS, OutOfTimeError, RankProblem
 from llr.certify._residues import Field, Residues, VanishingError
 from llr.certify._tangent_rows import (
     Signs,
@@ -39,7 +39,6 @@ from llr.tangent import Samples, sample_count
 __all__ = ["LowerBound", "LowerMethod", "prove_lower_bound"]
 
 LowerMethod = Literal["exact", "float64", "balls", "none"]
-FIRST_BITS = 128
 ROUNDS = 6
 SCALES = (1.0, 3.0, 0.3, 10.0)
 LARGE = 1000  # from this rank on, rows are taken as they come: selecting them costs more
@@ -131,7 +130,7 @@ class _Pool:
         self.signs: Signs = []
         if problem.x is not None:
             self.x = problem.x
-            self.signs = self._given_signs()
+            self.signs = problem.signs
         else:
             self.add(normal_samples(problem, math.ceil((target + extra) / c), self.source))
 
@@ -140,26 +139,6 @@ class _Pool:
         """Rows of J on the pool."""
         assert self.x is not None
         return sample_count(self.x) * self.problem.program.outputs
-
-    def _given_signs(self) -> Signs:
-        """Signs at the caller's samples; balls decide what float64 leaves open."""
-        assert self.x is not None
-        try:
-            return proved_signs(self.problem.program, self.x)
-        except UndecidedSignError as error:
-            undecided = error
-        bits = FIRST_BITS
-        while bits <= 1024:
-            try:
-                return ball_rows(self.problem.program, self.x, bits).signs
-            except UndecidedSignError as error:
-                undecided = error
-            bits *= 2
-        places = np.flatnonzero(undecided.samples)[:5].tolist()
-        raise InvalidInputError(
-            "x must not lie on a kink of the model, where it has no derivative, but sample "
-            f"{places[0]} does, as far as {bits // 2} bits can tell. Drop it, or move it."
-        )
 
     def add(self, x: Samples) -> None:
         """Add samples, without those that lie too close to a kink."""

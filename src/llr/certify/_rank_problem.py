@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from llr.certify._number_arrays import UndecidedSignError
+from llr.certify._tangent_rows import Signs, ball_rows, float_program, proved_signs
 from llr.certify._traced_program import Program, trace
 from llr.errors import InvalidInputError, MissingExtraError, UnsupportedModuleError
 from llr.seeds import generator
@@ -24,8 +28,9 @@ from llr.tangent import (
     sample_count,
 )
 
-__all__ = ["Deadline", "OutOfTimeError", "RankProblem", "pose", "require_flint"]
+__all__ = ["FIRST_BITS", "Deadline", "OutOfTimeError", "RankProblem", "pose", "require_flint"]
 
+FIRST_BITS, MOST_SIGN_BITS = 128, 1024
 AGREEMENT = 1e-6
 """Relative error between a traced program and the model, far above rounding, that refuses it."""
 
@@ -114,6 +119,31 @@ class RankProblem:
             return self.n_params
         return min(self.n_params, sample_count(self.x) * self.program.outputs)
 
+    @cached_property
+    def signs(self) -> Signs:
+        """The signs of the kinks at x; balls decide what float64 leaves open.
+
+        Raises:
+            InvalidInputError: if a sample lies on a kink.
+        """
+        assert self.x is not None
+        try:
+            return proved_signs(self.program, self.x)
+        except UndecidedSignError as error:
+            undecided = error
+        bits = FIRST_BITS
+        while bits <= MOST_SIGN_BITS:
+            try:
+                return ball_rows(self.program, self.x, bits).signs
+            except UndecidedSignError as error:
+                undecided = error
+            bits *= 2
+        raise InvalidInputError(
+            "x must not lie on a kink of the model, where it has no derivative, but sample "
+            f"{int(np.flatnonzero(undecided.samples)[0])} does, as far as {MOST_SIGN_BITS} bits "
+            "can tell. Drop it, or move it."
+        )
+
     def source(self, *keys: int | str) -> torch.Generator:
         """A stream of random numbers for one purpose."""
         return generator(self.seed, "probe", "certify", *keys)
@@ -170,8 +200,6 @@ def _check_agreement(problem: RankProblem, example: Samples) -> None:
 
     This catches a model that mixes the samples of a batch, or stops gradients where they flow.
     """
-    from llr.certify._tangent_rows import float_program
-
     source = problem.source("agreement")
 
     def near(leaf: Tensor) -> Tensor:
