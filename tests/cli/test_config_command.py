@@ -37,3 +37,23 @@ def test_each_fault_is_a_line(llr):
     first, second = result.stderr.splitlines()
     assert first == "Error: config.yaml: training.lr must be a finite number > 0, got 'fast'."
     assert second.startswith("Error: config.yaml: sweep.seeds must be a number of seeds")
+
+
+def test_a_key_is_explained_with_an_override_that_can_be_pasted(llr):
+    result = llr("config", "--explain", "sweep.scales")
+    assert result.exit_code == 0
+    assert "default  model.scale" in result.stdout
+    assert "example  sweep.scales=[1,3,10]" in result.stdout
+
+
+def test_a_section_is_explained_key_by_key(llr):
+    heads = [
+        line for line in llr("config", "--explain", "init").stdout.splitlines() if line[:1] > " "
+    ]
+    assert heads == ["init.method", "init.std"]
+
+
+def test_an_unknown_key_is_a_line(llr):
+    result = llr("config", "--explain", "training.optimiser")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: training.optimiser is not a key of section 'training'")

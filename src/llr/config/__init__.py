@@ -10,6 +10,7 @@ from llr.config._choices import (
     OptimizerName,
     input_shape,
 )
+from llr.config._explain import KeyDescription, describe_keys, described_sections
 from llr.config._load import completed, load_config, parse_config
 from llr.config._overrides import Overrides, parsed_overrides
 from llr.config._schema import Config, ExecutionConfig
@@ -23,9 +24,12 @@ __all__ = [
     "DistributionName",
     "ExecutionConfig",
     "InitName",
+    "KeyDescription",
     "OptimizerName",
     "Overrides",
     "completed",
+    "describe_keys",
+    "described_sections",
     "input_shape",
     "load_config",
     "parse_config",

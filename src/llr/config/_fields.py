@@ -17,6 +17,7 @@ __all__ = [
     "Choice",
     "Flag",
     "Integer",
+    "Kind",
     "ListOf",
     "Number",
     "SeedList",
@@ -34,8 +35,16 @@ def _refusal(allowed: str, value: object, hint: str = "") -> PydanticCustomError
 
 
 @dataclass(frozen=True)
-class _AbstractKind:
-    """A check in front of a field's own validation, and its JSON schema."""
+class Kind:
+    """A check in front of a field's own validation, and its JSON schema.
+
+    Every kind says in ``allowed`` which values it accepts, in words.
+    """
+
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        raise NotImplementedError
 
     def check(self, value: Any) -> Any:
         """The value, converted where that loses nothing."""
@@ -57,7 +66,7 @@ class _AbstractKind:
 
 
 @dataclass(frozen=True)
-class Number(_AbstractKind):
+class Number(Kind):
     """A finite number, at least ``minimum``, or above ``above``, and below ``below``."""
 
     minimum: float | None = None
@@ -101,7 +110,7 @@ class Number(_AbstractKind):
 
 
 @dataclass(frozen=True)
-class Integer(_AbstractKind):
+class Integer(Kind):
     """An integer from ``minimum`` to ``maximum``; 2e4 counts as one."""
 
     minimum: int = 1
@@ -127,22 +136,32 @@ class Integer(_AbstractKind):
 
 
 @dataclass(frozen=True)
-class Flag(_AbstractKind):
+class Flag(Kind):
     """True or false."""
+
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return "true or false"
 
     def check(self, value: Any) -> Any:
         """A bool."""
         if type(value) is not bool:
-            raise _refusal("true or false", value)
+            raise _refusal(self.allowed, value)
         return value
 
 
 @dataclass(frozen=True)
-class Text(_AbstractKind):
-    """A string that matches ``pattern``, described by ``allowed``."""
+class Text(Kind):
+    """A string that matches ``pattern``, described by ``words``."""
 
-    allowed: str
+    words: str
     pattern: str = r".+"
+
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return self.words
 
     def check(self, value: Any) -> Any:
         """A str."""
@@ -156,21 +175,25 @@ class Text(_AbstractKind):
 
 
 @dataclass(frozen=True)
-class Choice(_AbstractKind):
+class Choice(Kind):
     """One of a few names."""
 
     names: tuple[str, ...]
 
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return "one of " + ", ".join(self.names)
+
     def check(self, value: Any) -> Any:
         """One of the names."""
         if not isinstance(value, str) or value not in self.names:
-            allowed = "one of " + ", ".join(self.names)
-            raise _refusal(allowed, value, suggestion(value, list(self.names)))
+            raise _refusal(self.allowed, value, suggestion(value, list(self.names)))
         return value
 
 
 @dataclass(frozen=True)
-class ListOf(_AbstractKind):
+class ListOf(Kind):
     """A list of ``length`` values, or of one or more; no value twice, unless ``repeats``."""
 
     of: str
@@ -178,12 +201,16 @@ class ListOf(_AbstractKind):
     length: int | None = None
     repeats: bool = False
 
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return f"a list of {self.of}" + (" that is not empty" if self.length is None else "")
+
     def check(self, value: Any) -> Any:
         """A tuple."""
         fits = isinstance(value, (list, tuple)) and len(value) == (self.length or len(value)) > 0
         if not fits:
-            emptiness = " that is not empty" if self.length is None else ""
-            raise _refusal(f"a list of {self.of}{emptiness}", value, f" Write {self.example}.")
+            raise _refusal(self.allowed, value, f" Write {self.example}.")
         if not self.repeats:
             _no_repeats(value)
         return tuple(value)
@@ -201,11 +228,16 @@ def _no_repeats(values: list[Any] | tuple[Any, ...]) -> None:
 
 
 @dataclass(frozen=True)
-class SeedList(_AbstractKind):
+class SeedList(Kind):
     """A number of seeds, or a list of them."""
 
     count: Integer = Integer(1, 10**6)
     each: Integer = Integer(0)
+
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return "a number of seeds >= 1 or a list of seeds >= 0 that is not empty"
 
     def check(self, value: Any) -> Any:
         """An int or a tuple of ints."""
@@ -220,6 +252,5 @@ class SeedList(_AbstractKind):
         except PydanticCustomError:
             checked = ()
         if not checked:
-            allowed = "a number of seeds >= 1 or a list of seeds >= 0 that is not empty"
-            raise _refusal(allowed, value)
+            raise _refusal(self.allowed, value)
         return checked if isinstance(value, (list, tuple)) else checked[0]
