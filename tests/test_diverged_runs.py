@@ -22,7 +22,6 @@ from llr.config import parse_config
 from llr.report._data import curve_panels, heat_panels
 from llr.report._page import render
 from llr.report._page_data import page_data
-from llr.report._source import read_sweep
 from llr.reproduce import load_reproduction
 from llr.reproduce._architectures import judge_optimistic_fig4
 from llr.reproduce._heat_maps import row_summary, switching_table
@@ -33,6 +32,7 @@ from llr.sweep import (
     export_results,
     grid,
     load_results,
+    open_sweep,
     read_results,
     run_sweep,
 )
@@ -134,7 +134,7 @@ def test_files_tables_figures_page_tuning_and_verdicts_agree_on_a_run_that_diver
         assert tuned_runs(trials, ["lr"], by=["model"])["lr"].unique().tolist() == [0.1]
 
     # The page.
-    sweep = read_sweep(folder)
+    sweep = open_sweep(folder)
     (shown,) = page_data(sweep)["rows"]
     assert (shown["mean"], shown["geometric_mean"]) == ([None], [None])
     assert (shown["median"], shown["n_diverged"], shown["n_runs"]) == ([1e-6], [1], [3])

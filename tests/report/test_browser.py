@@ -11,7 +11,7 @@ from tests.report.test_watch import served
 
 from llr.analysis import summary_table
 from llr.report import write_report
-from llr.report._source import read_sweep
+from llr.sweep import open_sweep
 
 pytestmark = pytest.mark.browser
 
@@ -125,7 +125,7 @@ def test_the_page_opens_from_the_disk_without_a_complaint_or_a_request(page):
 
 
 def test_the_heat_map_has_a_cell_for_every_setting_and_sample_size(page, finished_sweep):
-    summary = summary_table(read_sweep(finished_sweep).runs)
+    summary = summary_table(open_sweep(finished_sweep).runs)
     for position, model in enumerate(["mlp", "cnn_shared"], start=1):
         selector = f"#heat > div:nth-child({position})"
         cells = chart(page, selector, "chart.data[0].z")

@@ -9,7 +9,7 @@ from llr.errors import ResultsError
 from llr.report import draw_all
 from llr.report._data import choose_runs
 from llr.report._draw import plots_of
-from llr.report._source import read_sweep
+from llr.sweep import open_sweep
 
 NAMES = [
     f"{name}.{suffix}"
@@ -32,7 +32,7 @@ def test_a_finished_sweep_gets_every_figure(sweep_folder):
 
 def test_loss_curves_say_how_many_sample_sizes_they_leave_out(sweep_folder, monkeypatch):
     def caption():
-        return plots_of(read_sweep(sweep_folder))["loss_curves"].keywords["caption"]
+        return plots_of(open_sweep(sweep_folder))["loss_curves"].keywords["caption"]
 
     assert caption() == ""
     monkeypatch.setattr("llr.report._draw.choose_runs", partial(choose_runs, per_model=2))
@@ -41,20 +41,20 @@ def test_loss_curves_say_how_many_sample_sizes_they_leave_out(sweep_folder, monk
 
 def test_without_losses_there_are_no_loss_curves(sweep_folder):
     shutil.rmtree(sweep_folder / "histories")
-    assert list(plots_of(read_sweep(sweep_folder))) == ["test_error", "heat_map"]
+    assert list(plots_of(open_sweep(sweep_folder))) == ["test_error", "heat_map"]
 
 
 def test_results_alone_are_enough(sweep_folder, tmp_path):
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(sweep_folder / "results.json", alone)
-    assert list(plots_of(read_sweep(alone))) == ["test_error", "heat_map"]
+    assert list(plots_of(open_sweep(alone))) == ["test_error", "heat_map"]
 
 
 def test_a_sweep_that_has_not_written_results_is_read_from_its_store(sweep_folder):
-    written = read_sweep(sweep_folder)
+    written = open_sweep(sweep_folder)
     (sweep_folder / "results.json").unlink()
-    running = read_sweep(sweep_folder)
+    running = open_sweep(sweep_folder)
     assert (running.n_runs, running.n_finished, running.is_complete) == (24, 24, True)
     columns = ["id", "sample_size", "test_mse", "optimistic_sample_size"]
     assert running.runs[columns].equals(written.runs[columns])
@@ -68,7 +68,7 @@ def test_a_sweep_whose_store_has_more_than_its_results_is_read_from_its_store(sw
     (shard,) = (sweep_folder / "runs").iterdir()
     lines = shard.read_bytes().splitlines(keepends=True)
     shard.write_bytes(b"".join(lines[:22]) + lines[22][:40])
-    running = read_sweep(sweep_folder)
+    running = open_sweep(sweep_folder)
     assert (running.n_runs, running.n_finished, running.is_complete) == (24, 22, False)
 
 
@@ -77,7 +77,7 @@ def test_no_run_yet_means_no_figure(sweep_folder):
     for shard in (sweep_folder / "runs").iterdir():
         shard.unlink()
     assert draw_all(sweep_folder) == []
-    assert read_sweep(sweep_folder).n_runs == 24
+    assert open_sweep(sweep_folder).n_runs == 24
 
 
 def test_a_folder_without_a_sweep_says_so_and_names_those_that_it_holds(finished_sweep, tmp_path):

@@ -19,9 +19,8 @@ from llr.report import write_report
 from llr.report._names import sci
 from llr.report._page import render
 from llr.report._page_data import choose_evenly, page_data
-from llr.report._source import StoredSweep, read_sweep
 from llr.report._words import asked, listed
-from llr.sweep import JsonLinesStore
+from llr.sweep import JsonLinesStore, StoredSweep, open_sweep
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=hacked=1>"
 
@@ -57,7 +56,7 @@ def test_the_report_is_one_file_beside_the_results(sweep_folder, tmp_path):
 
 
 def test_the_page_asks_the_network_for_nothing(sweep_folder):
-    page = render(read_sweep(sweep_folder))
+    page = render(open_sweep(sweep_folder))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
     assert "default-src 'none'" in policy
     assert "connect-src 'none'" in policy
@@ -69,7 +68,7 @@ def test_the_page_asks_the_network_for_nothing(sweep_folder):
 
 
 def test_the_policy_admits_the_pages_own_scripts_and_no_others(sweep_folder):
-    page = render(read_sweep(sweep_folder)).replace("\r\n", "\n")
+    page = render(open_sweep(sweep_folder)).replace("\r\n", "\n")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digests = {base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts}
@@ -98,7 +97,7 @@ def test_every_name_from_the_user_is_escaped(tmp_path, seed_runs):
 
 
 def test_the_numbers_behind_the_page_are_the_analysis(sweep_folder):
-    sweep = read_sweep(sweep_folder)
+    sweep = open_sweep(sweep_folder)
     data = page_data(sweep)
     summary = summary_table(sweep.runs, by=["model", "scale"])
     assert data["sizes"] == [5, 10, 20]
@@ -125,7 +124,7 @@ def test_the_numbers_behind_the_page_are_the_analysis(sweep_folder):
 
 
 def test_a_run_has_its_losses_and_parameters(sweep_folder):
-    sweep = read_sweep(sweep_folder)
+    sweep = open_sweep(sweep_folder)
     for run in page_data(sweep)["runs"]:
         kept = sweep.store.histories([run["id"]])[run["id"]]
         assert run["history"]["at"][0] == kept["at"][0]
@@ -141,13 +140,13 @@ def test_a_run_has_its_losses_and_parameters(sweep_folder):
 def test_what_was_not_kept_is_not_there(sweep_folder):
     shutil.rmtree(sweep_folder / "histories")
     shutil.rmtree(sweep_folder / "parameters")
-    run = page_data(read_sweep(sweep_folder))["runs"][0]
+    run = page_data(open_sweep(sweep_folder))["runs"][0]
     assert run["history"] is None
     assert run["parameters"] is None
 
 
 def test_a_network_with_very_many_parameters_is_not_written_out(sweep_folder, monkeypatch):
-    sweep = read_sweep(sweep_folder)
+    sweep = open_sweep(sweep_folder)
     wide = {"weight": torch.zeros(5001)}
     monkeypatch.setattr(JsonLinesStore, "parameters", lambda self, run_id: wide)
     assert {run["parameters"] is None for run in page_data(sweep)["runs"]} == {True}
@@ -190,7 +189,7 @@ def test_ten_thousand_runs_make_a_page_of_bounded_size(tmp_path):
 
 
 def test_the_table_of_transitions_stands_in_the_page(sweep_folder):
-    sweep = read_sweep(sweep_folder)
+    sweep = open_sweep(sweep_folder)
     page = render(sweep)
     table = re.search(r'<section id="transitions">.*?</section>', page, re.DOTALL)[0]
     rows = re.findall(r"<tr><th scope.*?</tr>", table, re.DOTALL)
@@ -209,7 +208,7 @@ def test_a_half_done_sweep_is_reported_and_marked(sweep_folder):
     (sweep_folder / "results.json").unlink()
     (shard,) = (sweep_folder / "runs").iterdir()
     shard.write_bytes(b"".join(shard.read_bytes().splitlines(keepends=True)[:10]))
-    page = render(read_sweep(sweep_folder))
+    page = render(open_sweep(sweep_folder))
     assert "<strong>Half done:</strong> 10 of 24 runs are finished." in page
     assert data_of(page)["n_runs"] == 10
 
@@ -218,7 +217,7 @@ def test_a_sweep_without_a_finished_run_has_a_page_that_says_so(sweep_folder):
     (sweep_folder / "results.json").unlink()
     shutil.rmtree(sweep_folder / "runs")
     (sweep_folder / "runs").mkdir()
-    page = render(read_sweep(sweep_folder))
+    page = render(open_sweep(sweep_folder))
     assert "0 of 24 runs are finished" in page
     assert "No run has finished yet." in page
     assert len(page) < 100_000

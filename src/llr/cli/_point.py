@@ -109,18 +109,19 @@ def _from_config(path: Path, place: Place) -> Point:
 
 def _is_sweep(folder: Path) -> bool:
     """Whether a folder holds a sweep's runs."""
-    return (folder / "runs").is_dir() and (folder / "config.yaml").is_file()
+    from llr.sweep import SweepPaths
+
+    return SweepPaths(folder).is_stored
 
 
 def _from_sweep(path: Path) -> Point:
     """A finished run of a sweep: outputs/NAME/ID, the id or its beginning."""
-    from llr.config import load_config
-    from llr.sweep import JsonLinesStore, grid
+    from llr.sweep import open_sweep
 
     folder, wanted = (path, "") if _is_sweep(path) else (path.parent, path.name)
-    store = JsonLinesStore(folder)
-    specs = {spec.id: spec for spec in grid(load_config(folder / "config.yaml"))}
-    finished = [run_id for run_id in specs if run_id in store.entries]
+    sweep = open_sweep(folder)
+    specs, entries = sweep.specs, sweep.store.entries
+    finished = [run_id for run_id in specs if run_id in entries and not entries[run_id].failed]
     matches = [run_id for run_id in finished if run_id.startswith(wanted)]
     if len(matches) != 1:
         known = ", ".join(finished[:5]) + (", ..." if len(finished) > 5 else "")
@@ -129,7 +130,7 @@ def _from_sweep(path: Path) -> Point:
             f"them begin with. There are {len(finished)}: {known}.{did_you_mean(wanted, finished)}"
         )
     try:
-        params = store.parameters(matches[0])
+        params = sweep.store.parameters(matches[0])
     except StoreError as error:
         raise InvalidInputError(str(error)) from None
     return _trained(specs[matches[0]], params, f"run {matches[0]} of {folder}")

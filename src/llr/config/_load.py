@@ -36,7 +36,7 @@ def load_config(path: str | Path, overrides: Overrides = ()) -> Config:
 
     Example:
         >>> import tempfile, pathlib
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "config.yaml"
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.yaml"
         >>> _ = path.write_text("training: {lr: 0.1, tol: 1e-10}")
         >>> load_config(path, ["training.lr=0.05"]).training.lr
         0.05

@@ -14,10 +14,10 @@ from llr.analysis import NOT_TRAINED
 from llr.report._data import choose_runs
 from llr.report._heat_map import plot_heat_map
 from llr.report._loss_curves import plot_loss_curves
-from llr.report._source import StoredSweep, read_sweep
 from llr.report._style import save_figure
 from llr.report._test_error import plot_test_error
 from llr.report._words import time_label
+from llr.sweep import StoredSweep, open_sweep
 
 __all__ = ["draw_all", "plots_of"]
 
@@ -37,11 +37,11 @@ def draw_all(folder: Path | str, *, show: bool = False) -> list[Path]:
     Raises:
         ResultsError: if the folder holds no sweep, or its results do not follow the schema.
     """
-    sweep = read_sweep(folder)
+    sweep = open_sweep(folder)
     if sweep.n_finished == 0:
         return []
     plots = plots_of(sweep)
-    target = sweep.folder / "figures"
+    target = sweep.paths.figures
     target.mkdir(exist_ok=True)
     files = [path for name, plot in plots.items() for path in save_figure(plot(), target / name)]
     if show and _has_display():

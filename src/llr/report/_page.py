@@ -24,8 +24,8 @@ from llr.errors import MissingExtraError, StoreError
 from llr.report._data import label_settings
 from llr.report._names import architecture_name, sci
 from llr.report._page_data import page_data
-from llr.report._source import StoredSweep, read_sweep
 from llr.report._words import asked, time_label
+from llr.sweep import StoredSweep, SweepPaths, open_sweep
 
 __all__ = ["render", "write_report"]
 
@@ -48,8 +48,8 @@ def write_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
         MissingExtraError: if the libraries that the page needs are not installed.
         StoreError: if the file cannot be written.
     """
-    page = render(read_sweep(folder))
-    target = Path(folder) / "report.html" if output is None else Path(output)
+    page = render(open_sweep(folder))
+    target = SweepPaths(Path(folder)).report if output is None else Path(output)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page, encoding="utf-8", newline="\n")

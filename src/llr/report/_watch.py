@@ -12,7 +12,7 @@ from pathlib import Path
 
 from llr.errors import InvalidInputError, LLRError, check_number
 from llr.report._page import render
-from llr.report._source import read_sweep
+from llr.sweep import SweepPaths, open_sweep
 
 __all__ = ["serving", "watch"]
 
@@ -73,8 +73,8 @@ class _LivePage:
     def version(self) -> str:
         """A digest of what the folder's files look like from outside."""
         digest = hashlib.sha256()
-        files = [self._folder / "results.json", self._folder / "config.yaml"]
-        for file in [*files, *sorted((self._folder / "runs").glob("*.jsonl"))]:
+        paths = SweepPaths(self._folder)
+        for file in [paths.results, paths.config, *paths.shards()]:
             if file.exists():
                 state = file.stat()
                 digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}\n".encode())
@@ -86,7 +86,7 @@ class _LivePage:
             version = self.version()
             if version != self._made[0]:
                 watched = {"version": version, "seconds": self._seconds}
-                self._made = (version, render(read_sweep(self._folder), watch=watched))
+                self._made = (version, render(open_sweep(self._folder), watch=watched))
             return self._made[1]
 
 

@@ -12,7 +12,7 @@ from llr.report import plot_condensation, plot_heat_panels
 from llr.reproduce._heat_maps import from_on, heat_panel, row_summary, switching_table
 from llr.reproduce._outcome import Finished, Outcome, tuned_runs
 from llr.reproduce._verdict import Comparison, Verdict
-from llr.sweep import JsonLinesStore
+from llr.sweep import open_sweep
 
 __all__ = ["judge"]
 
@@ -53,9 +53,8 @@ def _condensed(finished: Finished, runs: pd.DataFrame, variant: str) -> Condensa
     for plan, config in finished.sweeps:
         chosen = all(best[key] == value for key, value in plan.tuned_columns.items())
         if plan.variant == variant and chosen:
-            store = JsonLinesStore(Path(config.output.dir) / config.experiment.name)
-            params = store.parameters(best["id"])
-            store.close()
+            folder = Path(config.output.dir) / config.experiment.name
+            params = open_sweep(folder).store.parameters(best["id"])
             model = TwoLayerTanhMLP(config.data.input_dim, width=int(best["width"]))
             model.load_state_dict(params)
             return condensation(model, threshold=finished.paper["cosine"], negligible=1e-2)

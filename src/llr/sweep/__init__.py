@@ -9,12 +9,14 @@ from llr.sweep._export import ExportFormat, export_results
 from llr.sweep._grid import grid, single_run
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._optimistic import optimistic_sample_sizes
+from llr.sweep._paths import SweepPaths
 from llr.sweep._plan_and_result import FailedRun, SweepInterrupted, SweepPlan, SweepResult
 from llr.sweep._results import SCHEMA_VERSION, load_results, read_results
 from llr.sweep._runner import plan_sweep, run_sweep
 from llr.sweep._single import SingleRun, train_single
 from llr.sweep._spec import SPEC_VERSION, RunSpec, TargetSpec
 from llr.sweep._store import AbstractStore, Damage, Entry, FinishedRun
+from llr.sweep._stored import History, StoredSweep, open_sweep
 
 __all__ = [
     "EXECUTORS",
@@ -26,10 +28,13 @@ __all__ = [
     "ExportFormat",
     "FailedRun",
     "FinishedRun",
+    "History",
     "JsonLinesStore",
     "RunSpec",
     "SingleRun",
+    "StoredSweep",
     "SweepInterrupted",
+    "SweepPaths",
     "SweepPlan",
     "SweepResult",
     "TargetSpec",
@@ -41,6 +46,7 @@ __all__ = [
     "grid",
     "load_results",
     "make_executor",
+    "open_sweep",
     "optimistic_sample_sizes",
     "optimizer_of",
     "plan_sweep",

@@ -15,24 +15,16 @@ from filelock import FileLock, Timeout
 from llr.config import Config, load_config
 from llr.errors import ConfigError, StoreError
 from llr.sweep._files import disk_errors, written_aside
+from llr.sweep._paths import RESULTS_FILE, SINGLE_RUNS, SweepPaths
 from llr.sweep._spec import SPEC_VERSION
 
 __all__ = [
-    "RESULTS_FILE",
-    "SINGLE_RUNS",
     "check_same_sweep",
     "claimed",
     "fresh_folder",
     "locked",
     "sweep_folder",
 ]
-
-CONFIG_FILE = "config.yaml"
-LOCK_FILE = ".lock"
-HOLDER_FILE = ".lock.json"
-RESULTS_FILE = "results.json"
-SINGLE_RUNS = "single"
-"""Folder of runs trained alone, inside an experiment's folder."""
 
 _STORE_VERSION = 1
 """Of the layout of a sweep's folder: raised when an older version could not read it."""
@@ -79,7 +71,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK_FILE)
+        lock = FileLock(SweepPaths(folder).lock)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -88,7 +80,7 @@ def locked(folder: Path) -> Iterator[None]:
                 "it. Wait for it to end, or use another experiment.name."
             ) from None
     try:
-        with written_aside(folder / HOLDER_FILE) as file:
+        with written_aside(SweepPaths(folder).holder) as file:
             file.write(json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
         yield
     finally:
@@ -98,7 +90,7 @@ def locked(folder: Path) -> Iterator[None]:
 def _holder(folder: Path) -> str:
     """Who has the lock, as far as known."""
     try:
-        holder = json.loads((folder / HOLDER_FILE).read_bytes())
+        holder = json.loads((SweepPaths(folder).holder).read_bytes())
         return f"process {holder['pid']} on {holder['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
@@ -114,14 +106,15 @@ def check_same_sweep(folder: Path, config: Config) -> None:
     Raises:
         StoreError: if it is not, with the difference; or if the folder holds something else.
     """
-    stored_file = folder / CONFIG_FILE
+    stored_file = SweepPaths(folder).config
     if not stored_file.exists():
         names = {path.name for path in folder.glob("[!.]*")} if folder.exists() else set()
         strangers = names - {SINGLE_RUNS}
         if strangers:
             raise StoreError(
-                f"{folder} must be empty or hold a sweep, but it has no {CONFIG_FILE} and holds "
-                f"{', '.join(sorted(strangers)[:3])}. Use another experiment.name or output.dir."
+                f"{folder} must be empty or hold a sweep, but it has no {stored_file.name} and "
+                f"holds {', '.join(sorted(strangers)[:3])}. Use another experiment.name or "
+                "output.dir."
             )
         return
     versions = stored_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
@@ -159,7 +152,7 @@ def claimed(folder: Path, config: Config) -> Iterator[None]:
     check_same_sweep(folder, config)
     with locked(folder):
         check_same_sweep(folder, config)
-        with written_aside(folder / CONFIG_FILE) as file:
+        with written_aside(SweepPaths(folder).config) as file:
             file.write(f"{_VERSIONS}\n{config.to_yaml()}".encode())
         yield
 

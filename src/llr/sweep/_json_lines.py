@@ -23,6 +23,7 @@ from torch import Tensor
 
 from llr.errors import StoreError
 from llr.sweep._files import disk_errors, sync_folder, written_aside
+from llr.sweep._paths import SweepPaths
 from llr.sweep._store import AbstractStore, Damage, Entry, FinishedRun
 
 __all__ = ["JsonLinesStore", "decode_line", "encode_line"]
@@ -56,7 +57,8 @@ class JsonLinesStore(AbstractStore):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._shards = sorted((folder / "runs").glob("*.jsonl"))
+        self._paths = SweepPaths(folder)
+        self._shards = self._paths.shards()
         self._places: dict[str, _Place] = {}
         self._damage: list[Damage] = []
         self._writers: dict[str, BinaryIO] = {}
@@ -132,7 +134,7 @@ class JsonLinesStore(AbstractStore):
         """Losses along runs, those that were kept, by id."""
         wanted = set(ids)
         found: dict[str, dict[str, list[float | None]]] = {}
-        for shard in sorted((self.folder / "histories").glob("*.jsonl")):
+        for shard in sorted(self._paths.histories.glob("*.jsonl")):
             with shard.open("rb") as lines:
                 for line in lines:
                     if _id_of(line) in wanted:
@@ -176,7 +178,7 @@ class JsonLinesStore(AbstractStore):
         """
         if not run_id.isalnum():
             raise StoreError(f"A run's id must be letters and digits, got {run_id[:80]!r}.")
-        return self.folder / "parameters" / f"{run_id}.safetensors"
+        return self._paths.parameters / f"{run_id}.safetensors"
 
     def _index(self, number: int, shard: Path) -> None:
         """Note where every record of a shard stands."""
@@ -236,7 +238,7 @@ class JsonLinesStore(AbstractStore):
         """A name that sorts last and that no other writer, on any machine, will choose."""
         numbers = (shard.name.partition("-")[0] for shard in self._shards)
         number = 1 + max((int(text) for text in numbers if text.isdigit()), default=0)
-        return self.folder / "runs" / f"{number:06d}-{secrets.token_hex(4)}.jsonl"
+        return self._paths.runs / f"{number:06d}-{secrets.token_hex(4)}.jsonl"
 
 
 def encode_line(row: dict[str, Any]) -> bytes:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,15 +15,15 @@ from llr._constants import Setting, setting_of
 from llr._show import json_ready
 from llr.errors import ResultsError
 from llr.sweep._files import written_aside
-from llr.sweep._folder import RESULTS_FILE
 from llr.sweep._json_lines import JsonLinesStore
+from llr.sweep._paths import RESULTS_FILE, SweepPaths
 from llr.sweep._store import AbstractStore
 from llr.sweep._train_chunk import RECORD_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCHEMA_VERSION", "load_results", "read_results", "write_results"]
+__all__ = ["SCHEMA_VERSION", "load_results", "read_results", "runs_table", "write_results"]
 
 SCHEMA_VERSION = 2
 """Of results.json. It grows with every change that an old reader would misread.
@@ -33,8 +33,6 @@ SCHEMA_VERSION = 2
 """
 
 _READABLE = (1, SCHEMA_VERSION)
-
-CSV_FILE = "results.csv"
 
 RUN_FIELDS = (*RECORD_FIELDS, "optimistic_sample_size")
 """Fields of a run in the results, in order: its record, and what the theory says of its setting."""
@@ -83,8 +81,8 @@ def write_results(
 
     summary = RecordSummary()
     with ExitStack() as stack:
-        results = stack.enter_context(written_aside(folder / RESULTS_FILE))
-        table = stack.enter_context(written_aside(folder / CSV_FILE))
+        results = stack.enter_context(written_aside(SweepPaths(folder).results))
+        table = stack.enter_context(written_aside(SweepPaths(folder).table))
         text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
         stack.callback(text.detach)
         rows: csv.DictWriter[str] = csv.DictWriter(text, RUN_FIELDS, lineterminator="\n")
@@ -156,7 +154,7 @@ def read_results(path: str | Path) -> dict[str, Any]:
     """
     file = Path(path)
     if file.is_dir():
-        file = file / RESULTS_FILE
+        file = SweepPaths(file).results
     try:
         results = json.loads(file.read_bytes())
     except FileNotFoundError:
@@ -230,24 +228,35 @@ def load_results(path: str | Path) -> pd.DataFrame:
         ...
         llr.errors.ResultsError: no/such/folder must be a results.json or a folder that holds ...
     """
+    paths = SweepPaths(Path(path))
+    if paths.runs.is_dir() and not paths.results.exists():
+        store = JsonLinesStore(paths.folder)
+        return runs_table(list(store.records(store.entries)), str(path))
+    return runs_table(read_results(path)["runs"], str(path))
+
+
+def runs_table(runs: Sequence[Mapping[str, Any]], source: str) -> pd.DataFrame:
+    """Records as a table, their errors by the one rule for runs that diverged.
+
+    Args:
+        runs: records of runs.
+        source: where they are from, for messages.
+
+    Raises:
+        ResultsError: if an error is not a number or null.
+    """
     import numpy as np
     import pandas as pd
 
     from llr.analysis import NOT_TRAINED, errors_of
 
-    folder = Path(path)
-    if (folder / "runs").is_dir() and not (folder / RESULTS_FILE).exists():
-        store = JsonLinesStore(folder)
-        runs = list(store.records(store.entries))
-    else:
-        runs = read_results(path)["runs"]
     table = pd.DataFrame.from_records(runs, columns=RUN_FIELDS if not runs else None)
     table = table.drop(columns="chunk", errors="ignore")
     try:
         table = table.astype(dict.fromkeys(_ERRORS, "float64"))
     except (TypeError, ValueError, OverflowError) as error:
         raise ResultsError(
-            f"{path} must have numbers or null for {' and '.join(_ERRORS)}, but: {error}."
+            f"{source} must have numbers or null for {' and '.join(_ERRORS)}, but: {error}."
         ) from None
     is_trained = table["status"] != NOT_TRAINED
     return table.assign(

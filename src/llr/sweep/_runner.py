@@ -21,7 +21,6 @@ from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
 from llr.sweep._files import copy_aside, disk_errors
 from llr.sweep._folder import (
-    RESULTS_FILE,
     check_same_sweep,
     claimed,
     fresh_folder,
@@ -30,6 +29,7 @@ from llr.sweep._folder import (
 from llr.sweep._grid import grid
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._optimistic import optimistic_sample_sizes
+from llr.sweep._paths import SweepPaths
 from llr.sweep._plan_and_result import FailedRun, SweepInterrupted, SweepPlan, SweepResult
 from llr.sweep._progress import Progress, progress_bar
 from llr.sweep._results import write_results
@@ -38,8 +38,6 @@ from llr.sweep._store import AbstractStore
 from llr.sweep._train_chunk import TrainChunk, error_record
 
 __all__ = ["plan_sweep", "run_sweep"]
-
-ERRORS_FILE = "errors.log"
 
 OpenStore: TypeAlias = Callable[[Path], AbstractStore]
 """Makes the store over a sweep's folder, whether new or left there by an earlier sweep."""
@@ -231,7 +229,8 @@ def run_sweep(
             try:
                 failures = _train(sweep, opened, left, shown)
                 statuses = _write(sweep, opened)
-                copy_aside(sweep.folder / RESULTS_FILE, sweep.folder.parent / RESULTS_FILE)
+                paths = SweepPaths(sweep.folder)
+                copy_aside(paths.results, paths.latest_results)
             except KeyboardInterrupt:
                 raise _interrupted(sweep, force=force) from None
         return SweepResult(
@@ -300,7 +299,7 @@ def _report(folder: Path, shown: Progress, chunk: Chunk, failure: Failure) -> No
     then = "" if n == 1 else " Its runs will be tried one by one."
     shown.say(f"{what}: {failure.message}{then}")
     if failure.details:
-        path = folder / ERRORS_FILE
+        path = SweepPaths(folder).errors
         with disk_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(f"{what}:\n{failure.details}\n")
 

@@ -12,8 +12,9 @@ from llr.config import Config
 from llr.sweep._build_problem import build_problem, optimizer_of
 from llr.sweep._environment import describe_environment
 from llr.sweep._files import disk_errors, written_aside
-from llr.sweep._folder import SINGLE_RUNS, sweep_folder
+from llr.sweep._folder import sweep_folder
 from llr.sweep._grid import single_run
+from llr.sweep._paths import SweepPaths
 from llr.sweep._spec import RunSpec
 from llr.training import RunResult, train_batch
 
@@ -77,7 +78,7 @@ def train_single(config: Config) -> SingleRun:
     (result,) = train_batch(
         problem, optimizer_of(spec), engine=execution.engine, threads=execution.threads
     )
-    file = sweep_folder(config) / SINGLE_RUNS / f"{spec.id}.json"
+    file = SweepPaths(sweep_folder(config)).single(spec.id)
     with disk_errors(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
     if config.output.save_parameters:

@@ -1,4 +1,4 @@
-"""What a report is made from: a sweep's folder, finished or not."""
+"""A sweep as its folder holds it, finished or not: every path and every table of it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from llr._constants import GROUP_COLUMNS
+from llr._constants import setting_of
 from llr.analysis import NOT_TRAINED
 from llr.config import load_config
 from llr.errors import StoreError
-from llr.sweep import JsonLinesStore, grid, load_results, optimistic_sample_sizes, read_results
+from llr.sweep._grid import grid
+from llr.sweep._json_lines import JsonLinesStore
+from llr.sweep._optimistic import optimistic_sample_sizes
+from llr.sweep._paths import SweepPaths
+from llr.sweep._results import read_results, runs_table
+from llr.sweep._spec import RunSpec
+from llr.sweep._store import AbstractStore
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor
 
-__all__ = ["History", "StoredSweep", "read_sweep"]
+__all__ = ["History", "StoredSweep", "open_sweep"]
 
 History = Mapping[str, Sequence[float | None]]
 
@@ -34,7 +39,7 @@ class StoredSweep:
         runs: one row a stored run, columns as in the results files.
         config: sections of plain values.
         environment: where it ran; empty while the sweep has not said so.
-        store: loss curves and parameters.
+        store: records, loss curves and parameters.
     """
 
     folder: Path
@@ -43,7 +48,21 @@ class StoredSweep:
     runs: pd.DataFrame = field(repr=False)
     config: Mapping[str, Any] = field(repr=False)
     environment: Mapping[str, Any] = field(repr=False)
-    store: JsonLinesStore = field(repr=False)
+    store: AbstractStore = field(repr=False)
+
+    @property
+    def paths(self) -> SweepPaths:
+        """Where everything in the folder is."""
+        return SweepPaths(self.folder)
+
+    @property
+    def specs(self) -> dict[str, RunSpec]:
+        """The runs of the grid by id, finished or not.
+
+        Raises:
+            ConfigError: if the stored config cannot be read.
+        """
+        return {spec.id: spec for spec in grid(load_config(self.paths.config))}
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -72,49 +91,64 @@ class StoredSweep:
             return None
 
 
-def read_sweep(folder: Path | str) -> StoredSweep:
+def open_sweep(folder: Path | str) -> StoredSweep:
     """A sweep from its folder: from its results, or from its store where that has more.
+
+    Args:
+        folder: of a sweep, finished or not.
+
+    Returns:
+        The sweep as it is now.
 
     Raises:
         ResultsError: if the folder holds no sweep, or its results do not follow the schema.
         ConfigError: if there are no results yet and the stored config cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from llr.config import parse_config
+        >>> from llr.sweep import run_sweep
+        >>> config = parse_config({
+        ...     "training": {"max_steps": 10},
+        ...     "sweep": {"models": ["mlp"], "sample_sizes": [5], "seeds": 2},
+        ...     "output": {"dir": tempfile.mkdtemp()},
+        ... })
+        >>> sweep = open_sweep(run_sweep(config).folder)
+        >>> sweep.n_finished, sweep.is_complete, sweep.paths.results.name
+        (2, True, 'results.json')
     """
-    folder = Path(folder)
-    store = JsonLinesStore(folder)
+    paths = SweepPaths(Path(folder))
+    store = JsonLinesStore(paths.folder)
     stored = sum(not entry.failed for entry in store.entries.values())
-    is_written = (folder / "results.json").exists()
-    if is_written or not (folder / "runs").is_dir():
-        results = read_results(folder)
+    if paths.results.exists() or not paths.runs.is_dir():
+        results = read_results(paths.folder)
         if stored <= results.get("n_finished", stored):
             return StoredSweep(
-                folder=folder,
-                name=str(results.get("name", folder.resolve().name)),
+                folder=paths.folder,
+                name=str(results.get("name", paths.folder.resolve().name)),
                 n_runs=int(results.get("n_runs", len(results["runs"]))),
-                runs=load_results(folder),
+                runs=runs_table(results["runs"], str(folder)),
                 config=results.get("config", {}),
                 environment=results.get("environment", {}),
                 store=store,
             )
-    return _running(folder, store)
+    return _running(paths, store)
 
 
-def _running(folder: Path, store: JsonLinesStore) -> StoredSweep:
+def _running(paths: SweepPaths, store: JsonLinesStore) -> StoredSweep:
     """A sweep that has stored runs since it last wrote results, or never wrote any."""
-    config = load_config(folder / "config.yaml")
+    config = load_config(paths.config)
     specs = grid(config)
     optimistic = optimistic_sample_sizes(specs)
     entries = store.entries
     records = list(store.records(spec.id for spec in specs if spec.id in entries))
     for record in records:
-        setting = tuple(record[name] for name in GROUP_COLUMNS)
-        record["optimistic_sample_size"] = optimistic.get(setting)
-    columns = ["id", *GROUP_COLUMNS, "sample_size", "seed", "status", "train_mse", "test_mse"]
-    runs = pd.DataFrame.from_records(records, columns=None if records else columns)
+        record["optimistic_sample_size"] = optimistic.get(setting_of(record))
     return StoredSweep(
-        folder=folder,
+        folder=paths.folder,
         name=config.experiment.name,
         n_runs=len(specs),
-        runs=runs.astype({"train_mse": "float64", "test_mse": "float64"}),
+        runs=runs_table(records, str(paths.folder)),
         config=config.to_dict(),
         environment={},
         store=store,
