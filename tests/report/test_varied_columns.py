@@ -16,7 +16,7 @@ from llr.report._data import choose_runs, curve_panels, heat_panels
 from llr.report._names import exact
 from llr.report._page import render
 from llr.report._page_data import page_data
-from llr.report._source import read_sweep
+from llr.sweep import open_sweep
 
 VARIED = {
     "lr": (0.1, 0.5),
@@ -160,7 +160,7 @@ def test_results_that_a_user_adds_are_no_settings(mlp_runs):
 
 
 def test_the_page_splits_as_the_figures_do(finished_sweep):
-    sweep = read_sweep(finished_sweep)
+    sweep = open_sweep(finished_sweep)
     runs = doubled(sweep.runs, "optimizer", VARIED["optimizer"])
     mixed = dataclasses.replace(sweep, runs=runs)
     data = page_data(mixed)
