@@ -13,10 +13,10 @@ from llr.training.simd._vectors import (
     INT_VECTOR,
     LANES,
     broadcast,
-    constant,
     emit_as,
     intrinsic,
-    lanes,
+    lanes_of,
+    same,
 )
 
 __all__ = ["keep_lanes", "splitmix64"]
@@ -53,7 +53,7 @@ def keep_lanes(
         start = broadcast(build, build.add(key, first), INT_VECTOR)
         bits = build.lshr(_mix(build, build.add(start, units), integers), integers(11))
         kept = build.icmp_unsigned("<", bits, broadcast(build, threshold, INT_VECTOR))
-        return build.select(kept, broadcast(build, factor), constant(0.0))
+        return build.select(kept, broadcast(build, factor, kind.vector), same(0.0, kind.vector))
 
-    whole = types.int64
-    return emit_as(lanes(whole, whole, whole, whole, types.float64), emit)
+    whole, kind = types.int64, lanes_of[types.float64]
+    return emit_as(kind(whole, whole, whole, whole, types.float64), emit)
