@@ -13,6 +13,7 @@ from llr.models._convolution import (
 from llr.models._factorization import MatrixFactorization, encode_entries
 from llr.models._fully_connected import MLP, Activation, PaperTeacherMLP, TwoLayerTanhMLP
 from llr.models._initialization import InitMethod, initialize
+from llr.models._layered_network import Layer, LayeredNetwork, layered_network
 from llr.models._toy import DiagonalNetwork, DifferenceOfSquares, ToyLinear, ToyNonlinear
 from llr.models._two_layer import (
     AbstractTwoLayerTanh,
@@ -31,6 +32,8 @@ __all__ = [
     "DiagonalNetwork",
     "DifferenceOfSquares",
     "InitMethod",
+    "Layer",
+    "LayeredNetwork",
     "LocallyConnected1D",
     "LocallyConnected2D",
     "MatrixFactorization",
@@ -51,6 +54,7 @@ __all__ = [
     "build_model",
     "encode_entries",
     "initialize",
+    "layered_network",
     "scaled_width",
     "two_layer_structure",
 ]
