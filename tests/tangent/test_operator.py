@@ -70,7 +70,7 @@ def test_products_use_forward_mode_only_where_it_means_the_derivative():
     for name in ("fully connected", "attention", "use without gradient"):
         J, _ = operator_and_matrix(name)
         J @ torch.ones(J.shape[1])
-        uses[name] = J.linearization._forward_mode
+        uses[name] = J.linearization.uses_forward_mode
     # Attention has no forward mode; forward mode passes through detach, where backward stops.
     assert uses == {"fully connected": True, "attention": False, "use without gradient": False}
 

@@ -161,6 +161,17 @@ class OverwrittenInput(nn.Module):
         return self.b(h)
 
 
+class Temperature(nn.Module):
+    """A layer divided by one number, a parameter without axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.temperature = nn.Linear(3, 2), nn.Parameter(torch.tensor(1.5))
+
+    def forward(self, x):
+        return torch.tanh(self.layer(x) / self.temperature)
+
+
 def frozen() -> nn.Module:
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
     model[2].weight.requires_grad_(False)
@@ -207,6 +218,7 @@ register("convolutions", convolutions, 2, 6, 6)
 register("signals", signals, 2, 7)
 register("layers along a sequence", lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh()), 5, 3)
 register("transposed input", LastAxisFirst, 6, 4)
+register("parameter without axes", Temperature, 3)
 register("frozen parameters", frozen, 3)
 register("use without gradient", DetachedUse, 3)
 register("input changed in place", OverwrittenInput, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.func import functional_call
 from llr._types import Parameters
 from llr.errors import InvalidInputError, UnsupportedModuleError, did_you_mean, kind_of, quoted_list
 from llr.tangent._batch_dependence import refuse_batch_dependence
+from llr.tangent._dense_gradients import DenseGradients, has_sparse_gradients
 from llr.tangent._model_function import Model, ModelFunction
 from llr.tangent._samples import Samples
 
@@ -24,6 +26,12 @@ def _float64(name: str, value: object, device: torch.device | None = None) -> Te
         got = value.dtype if isinstance(value, Tensor) else type(value).__name__
         raise InvalidInputError(
             f"params[{name!r}] must be a real floating-point tensor, got {got}."
+        )
+    if value.layout != torch.strided:
+        raise InvalidInputError(
+            f"parameters must be dense, since each entry is a column of J, but {name!r} is "
+            f"{str(value.layout).removeprefix('torch.')}. Make it a dense parameter, "
+            "nn.Parameter(p.to_dense()), and build the sparse tensor in forward."
         )
     if value.device.type == "mps":
         raise InvalidInputError(
@@ -80,10 +88,13 @@ def _module_function(module: nn.Module, params: Mapping[str, Tensor] | None) -> 
         for name, buffer in module.named_buffers()
     }
 
+    sparse = has_sparse_gradients(module)
+
     def raw(params: Parameters, x: Samples) -> object:
         args, kwargs = _forward_call(module, x)
         copies = {name: buffer.clone() for name, buffer in buffers.items()}
-        out = functional_call(module, {**frozen, **copies, **params}, args, kwargs)
+        with DenseGradients() if sparse else nullcontext():
+            out = functional_call(module, {**frozen, **copies, **params}, args, kwargs)
         for name, copy in copies.items():
             if copy._version != 0:
                 raise UnsupportedModuleError(

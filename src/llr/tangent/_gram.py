@@ -13,7 +13,6 @@ from llr.errors import LLRError
 from llr.tangent._column_blocks import column_blocks
 from llr.tangent._layer_gram import layer_gram
 from llr.tangent._tangent_operator import TangentOperator
-from llr.tangent._vectorized import Vectorized
 
 __all__ = ["row_gram"]
 
@@ -28,7 +27,7 @@ def row_gram(operator: TangentOperator, budget: int, *, generator: torch.Generat
     """
     rows = operator.shape[0]
     gram, known = torch.zeros(rows, rows, dtype=operator.dtype, device=operator.device), set[str]()
-    if isinstance(operator.linearization, Vectorized):
+    if operator.linearization.is_fast:
         try:
             structured, names = layer_gram(operator, budget)
         except LLRError:

@@ -35,4 +35,5 @@ class AbstractLinearization(ABC):
 
 def join_parameters(params: Parameters, lead: int) -> Tensor:
     """Parameters by name with ``lead`` leading axes, as one tensor with M last."""
-    return torch.cat([value.flatten(lead) for value in params.values()], dim=-1)
+    parts = [v.reshape(*v.shape[:lead], v.shape[lead:].numel()) for v in params.values()]
+    return torch.cat(parts, dim=-1)

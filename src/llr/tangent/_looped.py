@@ -14,27 +14,28 @@ __all__ = ["Looped"]
 class Looped(AbstractLinearization):
     """One sample at a time, by plain autograd: works wherever ``backward`` does."""
 
-    def _outputs(self, sample: Samples) -> tuple[Tensor, list[Tensor]]:
-        """Outputs (c,) at a batch of one, and the leaves that they depend on."""
+    def outputs(self, x: Samples) -> tuple[Tensor, list[Tensor]]:
+        """Outputs (n, c) at a batch, and the leaves that they depend on."""
         leaves = {n: v.detach().requires_grad_() for n, v in self.function.params.items()}
         with torch.enable_grad():
-            out = self.function(leaves, sample)[0]
+            out = self.function(leaves, x)
         return out, list(leaves.values())
 
     @staticmethod
-    def _gradient(out: Tensor, leaves: list[Tensor], weight: Tensor) -> Tensor:
-        """sum_o weight_o d out_o / d theta, shape (M,)."""
+    def gradient(out: Tensor, leaves: list[Tensor], weight: Tensor) -> Tensor:
+        """The derivative of sum(weight * out) by all parameters, shape (M,)."""
         if not out.requires_grad:
             return torch.cat([torch.zeros_like(leaf).flatten() for leaf in leaves])
         parts = torch.autograd.grad(out, leaves, weight, retain_graph=True, materialize_grads=True)
-        return torch.cat([part.flatten() for part in parts])
+        dense = (part if part.layout == torch.strided else part.to_dense() for part in parts)
+        return torch.cat([part.flatten() for part in dense])
 
     def rows(self, x: Samples) -> Tensor:
         rows = []
         for sample in batches(x, 1):
-            out, leaves = self._outputs(sample)
-            for unit in torch.eye(len(out), dtype=out.dtype, device=out.device):
-                rows.append(self._gradient(out, leaves, unit))
+            out, leaves = self.outputs(sample)
+            for unit in torch.eye(out.shape[1], dtype=out.dtype, device=out.device):
+                rows.append(self.gradient(out, leaves, unit[None]))
         return torch.stack(rows)
 
     def jvp(self, x: Samples, directions: Tensor) -> Tensor:
@@ -44,9 +45,9 @@ class Looped(AbstractLinearization):
         total = weights.new_zeros(weights.shape[1], self.function.n_params)
         start = 0
         for sample in batches(x, 1):
-            out, leaves = self._outputs(sample)
-            part = weights[start : start + len(out)]
+            out, leaves = self.outputs(sample)
+            part = weights[start : start + out.shape[1]]
             for k, weight in enumerate(part.T):
-                total[k] += self._gradient(out, leaves, weight)
-            start += len(out)
+                total[k] += self.gradient(out, leaves, weight[None])
+            start += out.shape[1]
         return total

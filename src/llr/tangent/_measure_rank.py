@@ -7,6 +7,7 @@ import torch
 from llr.models import two_layer_structure
 from llr.seeds import generator
 from llr.tangent._parameter_noise import noise_below
+from llr.tangent._precision import DOUBLE
 from llr.tangent._rank_method import choose_method
 from llr.tangent._rank_options import RankOptions
 from llr.tangent._rank_result import RankResult
@@ -37,6 +38,7 @@ def read_rank(operator: TangentOperator, found: Spectrum, options: RankOptions) 
         source = generator(options.seed, "noise", "parameters")
         noise = noise_below(operator, found, options.param_error, generator=source)
     module = operator.function.module
+    precision = operator.linearization.precision
     decision = decide(
         found.values,
         operator.shape,
@@ -45,7 +47,9 @@ def read_rank(operator: TangentOperator, found: Spectrum, options: RankOptions) 
         gap=options.gap,
         noise=noise,
         two_layer=module is not None and two_layer_structure(module) is not None,
+        eps=precision.eps,
     )
+    coarse = precision != DOUBLE and decision.textbook_rank > 0
     return RankResult(
         rank=decision.rank,
         singular_values=found.values.cpu(),
@@ -54,10 +58,10 @@ def read_rank(operator: TangentOperator, found: Spectrum, options: RankOptions) 
         n_rows=operator.shape[0],
         n_params=operator.shape[1],
         saturated=decision.rank == operator.shape[1],
-        verdict=decision.verdict,
+        verdict="ambiguous" if coarse else decision.verdict,
         method=found.method,
         textbook_rank=decision.textbook_rank,
-        message=decision.message,
+        message=f"{decision.message} {precision.note}".strip() if coarse else decision.message,
         param_error=options.param_error,
     )
 

@@ -53,14 +53,24 @@ def memory_budget(max_memory: float | None, device: torch.device) -> int:
     return int(SHARE_OF_FREE_MEMORY * _available_bytes())
 
 
+def _stored_parts(sparse: Tensor) -> list[Tensor]:
+    """The tensors that a sparse one is made of, as far as they matter for memory."""
+    with torch.no_grad():
+        if sparse.layout == torch.sparse_coo:
+            return [sparse._indices(), sparse._values()]
+        return [sparse.values()]
+
+
 def sample_bytes(function: ModelFunction, x: Samples) -> int:
     """Bytes that one sample's forward pass keeps for the backward pass, parameters excluded."""
     own = {value.data_ptr() for value in function.params.values()}
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
-        if tensor.untyped_storage().data_ptr() not in own:
-            kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        parts = [tensor] if tensor.layout == torch.strided else _stored_parts(tensor)
+        for part in parts:
+            if part.untyped_storage().data_ptr() not in own:
+                kept[part.data_ptr()] = part.numel() * part.element_size()
         return tensor
 
     leaves = {name: value.detach().requires_grad_() for name, value in function.params.items()}

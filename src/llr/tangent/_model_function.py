@@ -49,7 +49,7 @@ class ModelFunction:
         """A vector (M,), or vectors (k, M), as parameters by name, with the leading axis kept."""
         parts = theta.split([value.numel() for value in self.params.values()], dim=-1)
         return {
-            name: part.reshape(*theta.shape[:-1], *value.shape)
+            name: part.reshape((*theta.shape[:-1], *value.shape))
             for (name, value), part in zip(self.params.items(), parts, strict=True)
         }
 
@@ -72,6 +72,11 @@ class ModelFunction:
             raise
         leaves = output_leaves(out)
         for leaf in leaves:
+            if leaf.layout != torch.strided:
+                raise UnsupportedModuleError(
+                    "the model must return dense tensors, got one of layout "
+                    f"{str(leaf.layout).removeprefix('torch.')}. Return y.to_dense()."
+                )
             if leaf.dtype != torch.float64:
                 raise UnsupportedModuleError(
                     "the model must return real floating-point tensors and compute them in the "

@@ -61,12 +61,16 @@ class Decision:
 
 
 def explicit_tolerance(
-    largest: float, shape: tuple[int, int], atol: float | None, rtol: float | None
+    largest: float,
+    shape: tuple[int, int],
+    atol: float | None,
+    rtol: float | None,
+    eps: float = EPS,
 ) -> float:
     """max(atol, rtol sigma_1), with the defaults of ``torch.linalg.matrix_rank``."""
     absolute = 0.0 if atol is None else check_number("atol", atol, minimum=0.0)
     if rtol is None:
-        relative = max(shape) * EPS if not absolute else 0.0
+        relative = max(shape) * eps if not absolute else 0.0
     else:
         relative = check_number("rtol", rtol, minimum=0.0)
     return max(absolute, relative * largest)
@@ -77,13 +81,13 @@ def _count(values: Tensor, tolerance: float) -> int:
     return int((values > tolerance).sum())
 
 
-def _gaps(values: Tensor, upto: int, tolerance: float) -> Tensor:
+def _gaps(values: Tensor, upto: int, tolerance: float, eps: float) -> Tensor:
     """sigma_i / sigma_{i+1} for i = 1..upto.
 
     Values below eps sigma_1 count as that, being the rounding of the largest; after the very last
     value comes the tolerance.
     """
-    floor = values[0] * EPS
+    floor = values[0] * eps
     following = torch.cat([values[1:], values.new_tensor([tolerance])]).clamp(min=floor)
     return (values / following)[:upto]
 
@@ -97,6 +101,7 @@ def decide(
     gap: float | None,
     noise: Tensor | None,
     two_layer: bool = False,
+    eps: float = EPS,
 ) -> Decision:
     """Rank, tolerance and verdict for singular values in descending order.
 
@@ -115,12 +120,13 @@ def decide(
         noise: (k,) for each r = 0..k-1, the norm of what the error of the parameters puts into
             the directions r+1..k.
         two_layer: whether ``formal_rank`` knows the model, so that the message names it.
+        eps: rounding of the entries of J, relative to the largest.
 
     Returns:
         The decision.
     """
     clear = CLEAR_GAP if gap is None else check_number("gap", gap, above=1.0)
-    tolerance = explicit_tolerance(float(values[0]), shape, atol, rtol)
+    tolerance = explicit_tolerance(float(values[0]), shape, atol, rtol, eps)
     textbook = _count(values, tolerance)
     if textbook == 0:
         return Decision(0, 0, tolerance, float("inf"), "clear", "All tangent functions vanish.")
@@ -133,7 +139,7 @@ def decide(
             tolerance = max(tolerance, float(floors[rank]))
             clear = CLEAR_GAP_ABOVE_NOISE if gap is None else clear
     elif atol is None and rtol is None:
-        gaps = _gaps(values, textbook, tolerance)
+        gaps = _gaps(values, textbook, tolerance, eps)
         rank = int((gaps >= gaps.max() ** COMPARABLE).int().argmax()) + 1
         rivals = {i + 1 for i in range(textbook) if gaps[i] >= clear} | {textbook}
         others = sorted(rivals - {rank})
@@ -147,7 +153,7 @@ def decide(
     if rank == 0:
         message = "All singular values are within the stated error of the parameters."
         return Decision(0, textbook, tolerance, float("inf"), "clear", message)
-    seen = float(_gaps(values, rank, tolerance)[-1])
+    seen = float(_gaps(values, rank, tolerance, eps)[-1])
     if seen >= clear and not others:
         return Decision(rank, textbook, tolerance, seen, "clear", "")
     why = f"Value {rank} is {seen:.1e} times what follows"

@@ -73,6 +73,7 @@ def _as_float64(value: object, device: torch.device) -> Tensor:
     if value.is_complex():
         raise InvalidInputError("x must be real, got a complex tensor.")
     value = value.detach().to(device)
+    value = value if value.layout == torch.strided else value.to_dense()
     return value.to(torch.float64) if value.is_floating_point() else value
 
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from llr.errors import InvalidInputError, check_positive_int
 from llr.tangent._as_function import as_function
 from llr.tangent._gaussian_inputs import as_the_model_takes
-from llr.tangent._linearization import AbstractLinearization
 from llr.tangent._linearize import linearize
 from llr.tangent._memory_budget import FLOAT64_BYTES, memory_budget, sample_bytes
 from llr.tangent._model_function import Model, ModelFunction
@@ -84,7 +83,7 @@ class TangentOperator:
         self.function = as_function(model, params)
         given = as_samples(x, self.function.device)
         self.samples = as_the_model_takes(self.function, given)
-        self.linearization: AbstractLinearization = linearize(self.function, self.samples)
+        self.linearization = linearize(self.function, self.samples)
         self.n_samples = sample_count(self.samples)
         first = next(batches(self.samples, 1))
         with torch.no_grad():
@@ -179,7 +178,7 @@ class TangentOperator:
         """
         other = copy.copy(self)
         other.function = function
-        other.linearization = type(self.linearization)(function)
+        other.linearization = self.linearization.at(function)
         other.sample_bytes = self.sample_bytes + extra_bytes
         return other
 
