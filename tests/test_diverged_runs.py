@@ -19,13 +19,14 @@ from llr.analysis import (
     transition_table,
 )
 from llr.config import parse_config
-from llr.report._data import curve_panels, heat_panels
+from llr.report._figure_data import curve_panels, heat_panels
 from llr.report._page import render
 from llr.report._page_data import page_data
 from llr.reproduce import load_reproduction
 from llr.reproduce._architectures import judge_optimistic_fig4
-from llr.reproduce._heat_maps import row_summary, switching_table
-from llr.reproduce._outcome import Finished, tuned_runs
+from llr.reproduce._heat_maps import switching_table
+from llr.reproduce._judgement import Finished
+from llr.reproduce._tuning import tuned_runs
 from llr.sweep import (
     FinishedRun,
     JsonLinesStore,
@@ -122,7 +123,7 @@ def test_files_tables_figures_page_tuning_and_verdicts_agree_on_a_run_that_diver
         assert heat.values.tolist() == [math.inf]
 
         # Verdicts.
-        assert row_summary(runs, by=["model"], threshold=1e-3)["mean"].tolist() == [math.inf]
+        assert summary_table(runs, by=["model"])["mean"].tolist() == [math.inf]
         (switch,) = switching_table(
             runs, by=["model"], threshold=1e-3, expected=lambda row: None
         ).to_dict("records")

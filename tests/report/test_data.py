@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from llr.errors import InvalidInputError
-from llr.report._data import choose_runs, curve_panels, heat_panels
-from llr.report._names import setting_columns, setting_name, short_number
+from llr.report._display_names import setting_columns, setting_name, short_number
+from llr.report._figure_data import choose_runs, curve_panels, heat_panels
 
 
 def test_a_width_that_follows_from_the_scale_is_no_setting_of_its_own(paper_runs):

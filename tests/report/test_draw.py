@@ -7,8 +7,8 @@ import pytest
 
 from llr.errors import ResultsError
 from llr.report import draw_all
-from llr.report._data import choose_runs
 from llr.report._draw import plots_of
+from llr.report._figure_data import choose_runs
 from llr.sweep import open_sweep
 
 NAMES = [

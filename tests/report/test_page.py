@@ -16,10 +16,10 @@ from llr.analysis import summary_table, transition
 from llr.config import parse_config
 from llr.errors import MissingExtraError, ResultsError, StoreError
 from llr.report import write_report
-from llr.report._names import sci
+from llr.report._display_names import sci
 from llr.report._page import render
 from llr.report._page_data import choose_evenly, page_data
-from llr.report._words import asked, listed
+from llr.report._sweep_in_words import asked, listed
 from llr.sweep import JsonLinesStore, StoredSweep, open_sweep
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=hacked=1>"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from llr.analysis import recovery_curve, summary_table, transition, transition_table
 from llr.errors import InvalidInputError
 from llr.report import plot_heat_map, plot_loss_curves, plot_test_error
-from llr.report._data import choose_runs, curve_panels, heat_panels
-from llr.report._names import exact
+from llr.report._display_names import exact
+from llr.report._figure_data import choose_runs, curve_panels, heat_panels
 from llr.report._page import render
 from llr.report._page_data import page_data
 from llr.sweep import open_sweep

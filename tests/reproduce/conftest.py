@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from llr.reproduce import load_reproduction, reproduce
-from llr.reproduce._outcome import Finished
+from llr.reproduce._judgement import Finished
 
 
 @pytest.fixture

@@ -1,10 +1,19 @@
 """Local recovery: exponents of eps, cliffs, and what the theory says of them."""
 
+import math
+
 import pandas as pd
 import pytest
 
 from llr.reproduce import Job, reproduce
-from llr.reproduce._local_recovery import error_orders, judge, local_errors, onset
+from llr.reproduce._local_recovery import (
+    _verdict,
+    draw_cliffs,
+    error_orders,
+    judge,
+    local_errors,
+    onset,
+)
 
 CASES = {"shared, no bias": 6, "unshared, no bias": 12, "fully connected, no bias": 18}
 
@@ -24,6 +33,19 @@ def test_errors_out_of_reach_of_float64_are_left_out(local_runs):
     runs = with_size(local_runs("v", {6: 4.0}), 6)
     runs.loc[runs["init_std"] == 1e-3, "test_mse"] = 1e-28
     assert error_orders(runs)["exponent"].item() == pytest.approx(4.0)
+
+
+def test_a_run_that_diverged_has_no_order_and_an_infinite_error(local_runs):
+    runs = with_size(local_runs("v", {6: 4.0}, seeds=3), 6)
+    runs.loc[(runs["seed"] < 2) & (runs["init_std"] == 1e-1), "status"] = "diverged"
+    orders = error_orders(runs)
+    assert orders["exponent"].item() == orders["exponent_low"].item() == -math.inf
+    assert onset(orders, 3.0) is None
+    at = local_errors(runs).set_index("eps")
+    assert at.loc[1e-1, ["test_mse", "ratio", "ratio_high"]].tolist() == [math.inf] * 3
+    assert at.loc[1e-2, "ratio_high"] < math.inf
+    figure = draw_cliffs(local_errors(runs).assign(variant="v"), orders, {"v": "title"})
+    figure.canvas.draw()
 
 
 def test_the_errors_are_medians_in_units_of_eps_squared(local_runs):
@@ -75,11 +97,21 @@ def test_the_figure_marks_every_prediction(finished, local_runs):
     assert texts == {"predicted: 6", "predicted: 12", "predicted: 18"}
 
 
-def test_where_only_a_bound_is_known_less_agrees_too(finished, local_runs, tmp_path):
+@pytest.mark.parametrize(("measured", "agrees"), [(6, True), (7, True), (8, False), (None, False)])
+def test_where_only_a_bound_is_known_less_agrees_too(measured, agrees):
+    row = {"optimistic_sample_size": 7, "bound_only": True, "linear_part": None, "largest_n": 10}
+    row |= {"variant": "v", "measured": measured, "next_order_from": None}
+    cliffs = pd.DataFrame([row | {"exponent_below": 2.0, "exponent_from": 4.0}])
+    cliffs = cliffs.astype(dict.fromkeys(("measured", "next_order_from", "linear_part"), "Int64"))
+    (comparison,) = _verdict("name", cliffs).comparisons
+    assert (comparison.expected, comparison.agrees) == (7, agrees)
+
+
+def test_the_exact_size_of_a_deep_network_must_be_met(finished, local_runs, tmp_path):
     job = Job("local-recovery", output=tmp_path)
     job.write_weights()
     sweeps = [(plan, config) for plan, config in job.sweeps() if plan.variant == "deep, target 1-1"]
-    for measured, agrees in ((6, True), (7, True), (8, False)):
+    for measured, agrees in ((6, False), (7, True), (8, False)):
         runs = local_runs("deep, target 1-1", {n: 2.0 + 2 * (n >= measured) for n in range(4, 11)})
         (comparison,) = judge(finished("local-recovery", runs, sweeps=sweeps)).verdict.comparisons
         assert comparison.expected == 7

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from llr.reproduce import Comparison, Verdict
-from llr.reproduce._outcome import tuned_runs
+from llr.reproduce._tuning import tuned_runs
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from llr.analysis import NOT_TRAINED
-from llr.report._data import choose_runs
+from llr.report._figure_data import choose_runs
 from llr.report._heat_map import plot_heat_map
 from llr.report._loss_curves import plot_loss_curves
 from llr.report._style import save_figure
+from llr.report._sweep_in_words import time_label
 from llr.report._test_error import plot_test_error
-from llr.report._words import time_label
 from llr.sweep import StoredSweep, open_sweep
 
 __all__ = ["draw_all", "plots_of"]

@@ -13,8 +13,8 @@ from matplotlib.colors import Colormap, LogNorm
 from matplotlib.figure import Figure
 
 from llr.errors import InvalidInputError
-from llr.report._data import Center, HeatPanel, heat_panels
-from llr.report._names import short_number
+from llr.report._display_names import short_number
+from llr.report._figure_data import Center, HeatPanel, heat_panels
 from llr.report._style import COLUMN, figure_of, plain, style, thinned
 
 __all__ = ["boundary", "plot_heat_map", "plot_heat_panels"]

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from llr.errors import InvalidInputError
-from llr.report._data import label_settings
-from llr.report._names import architecture_name, sci, setting_columns
+from llr.report._display_names import architecture_name, sci, setting_columns
+from llr.report._figure_data import label_settings
 from llr.report._style import (
     GREY,
     MOST_PANELS,

@@ -21,10 +21,10 @@ from llr._constants import RECOVERY_THRESHOLD
 from llr._yaml import write_yaml
 from llr.analysis import transition_table
 from llr.errors import MissingExtraError, StoreError
-from llr.report._data import label_settings
-from llr.report._names import architecture_name, sci
+from llr.report._display_names import architecture_name, sci
+from llr.report._figure_data import label_settings
 from llr.report._page_data import page_data
-from llr.report._words import asked, time_label
+from llr.report._sweep_in_words import asked, time_label
 from llr.sweep import StoredSweep, SweepPaths, open_sweep
 
 __all__ = ["render", "write_report"]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from llr.analysis import NOT_TRAINED, counted_error, errors_of, summary_table
-from llr.report._data import label_settings, optimistic_of
-from llr.report._names import architecture_name, colour_of
+from llr.report._display_names import architecture_name, colour_of
+from llr.report._figure_data import label_settings, optimistic_of
 from llr.sweep import History, StoredSweep
 
 __all__ = ["choose_evenly", "page_data"]

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from llr.report._data import Center, Curve, CurvePanel, curve_panels
-from llr.report._names import architecture_name, colour_of
+from llr.report._display_names import architecture_name, colour_of
+from llr.report._figure_data import Center, Curve, CurvePanel, curve_panels
 from llr.report._style import (
     GREY,
     MOST_PANELS,

@@ -1,7 +1,9 @@
 """The papers' results, and local recovery beyond them: a YAML file and a verdict each."""
 
 from llr.reproduce._gallery import write_page
-from llr.reproduce._runner import NAMES, Job, Reproduced, list_reproductions, reproduce
+from llr.reproduce._job import Job
+from llr.reproduce._judges import NAMES, list_reproductions
+from llr.reproduce._reproduce import Reproduced, reproduce
 from llr.reproduce._settings import Plan, Reproduction, load_reproduction
 from llr.reproduce._verdict import Comparison, Verdict
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from llr.analysis import summary_table
 from llr.report import HeatPanel, architecture_name, plot_heat_panels
-from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table, whole
-from llr.reproduce._outcome import Finished, Outcome, tuned_runs
+from llr.reproduce._heat_maps import heat_panel, rows_of, switching_table, whole
+from llr.reproduce._judgement import Finished, Outcome
+from llr.reproduce._tuning import tuned_runs
 from llr.reproduce._verdict import Comparison, Verdict
 
 __all__ = ["judge_jmlr_fig3", "judge_optimistic_fig4"]
@@ -49,7 +51,7 @@ def _measured(finished: Finished) -> tuple[pd.DataFrame, pd.DataFrame]:
     paper = finished.paper
     runs = finished.runs[finished.runs["model"].isin(paper["transitions"])]
     runs = tuned_runs(runs, finished.tuned, by=[*_ROW, "sample_size"])
-    summary = row_summary(runs, by=_ROW, threshold=paper["threshold"])
+    summary = summary_table(runs, by=_ROW, threshold=paper["threshold"])
     if finished.tuned:
         chosen = runs.drop_duplicates([*_ROW, "sample_size"])
         summary = summary.merge(chosen[[*_ROW, "sample_size", *finished.tuned]])

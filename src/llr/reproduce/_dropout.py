@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from llr.analysis import Condensation, condensation, errors_of
+from llr.analysis import Condensation, condensation, errors_of, summary_table
 from llr.models import TwoLayerTanhMLP
 from llr.report import plot_condensation, plot_heat_panels
-from llr.reproduce._heat_maps import from_on, heat_panel, row_summary, switching_table
-from llr.reproduce._outcome import Finished, Outcome, tuned_runs
+from llr.reproduce._heat_maps import from_on, heat_panel, switching_table
+from llr.reproduce._judgement import Finished, Outcome
+from llr.reproduce._tuning import tuned_runs
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.sweep import open_sweep
 
@@ -24,7 +25,7 @@ def judge(finished: Finished) -> Outcome:
     paper = finished.paper
     threshold = paper["threshold"]
     runs = tuned_runs(finished.runs, finished.tuned, by=[*_ROW, "sample_size"])
-    summary = row_summary(runs, by=_ROW, threshold=threshold)
+    summary = summary_table(runs, by=_ROW, threshold=threshold)
     switches = switching_table(runs, by=_ROW, threshold=threshold, expected=lambda row: None).drop(
         columns="paper"
     )

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llr.reproduce._runner import NAMES, Job, Reproduced
+from llr.reproduce._job import Job
+from llr.reproduce._judges import NAMES
+from llr.reproduce._reproduce import Reproduced
 
 __all__ = ["write_page"]
 

@@ -9,15 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from llr.analysis import summary_table, transition
+from llr.analysis import shared_value, summary_table, transition
 from llr.report import HeatPanel, HeatRow
 
-__all__ = ["from_on", "heat_panel", "row_summary", "rows_of", "switching_table", "whole"]
-
-
-def row_summary(runs: pd.DataFrame, *, by: Sequence[str], threshold: float) -> pd.DataFrame:
-    """Mean, median, spread and recovered share of the test MSE, a row a heat map row and n."""
-    return summary_table(runs, threshold=threshold, by=by)
+__all__ = ["from_on", "heat_panel", "rows_of", "switching_table", "whole"]
 
 
 def heat_panel(
@@ -27,7 +22,7 @@ def heat_panel(
 
     Args:
         title: of the panel.
-        summary: from :func:`row_summary`, the rows of this panel only.
+        summary: from :func:`llr.analysis.summary_table`, the rows of this panel only.
         labels: row names by value of ``column``.
         column: column of the summary that tells the rows apart.
 
@@ -38,13 +33,12 @@ def heat_panel(
     rows = []
     for value, label in labels.items():
         cells = summary[summary[column] == value].set_index("sample_size")
-        known = cells["optimistic_sample_size"].dropna().unique()
         rows.append(
             HeatRow(
                 label=label,
                 values=cells["mean"].reindex(sizes).to_numpy(dtype=np.float64),
                 n_runs=cells["n_runs"].reindex(sizes, fill_value=0).to_numpy(dtype=np.int64),
-                optimistic_sample_size=int(known[0]) if len(known) == 1 else None,
+                optimistic_sample_size=whole(shared_value(cells, "optimistic_sample_size")),
             )
         )
     return HeatPanel(title, sizes, tuple(rows))
@@ -76,11 +70,10 @@ def switching_table(
         summary = summary_table(group, threshold=threshold, by=by)
         measured = group.filter(items=["sample_size", "seed", "status", "test_mse"])
         half = transition(measured, threshold=threshold, n_bootstrap=500)
-        known = group["optimistic_sample_size"].dropna().unique()
         rows.append(
             {
                 **setting,
-                "optimistic_sample_size": known[0] if len(known) == 1 else None,
+                "optimistic_sample_size": shared_value(group, "optimistic_sample_size"),
                 "paper": expected(setting),
                 "median_first_below": first_below(summary, "median", threshold),
                 "mean_first_below": first_below(summary, "mean", threshold),

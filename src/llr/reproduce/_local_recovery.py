@@ -18,7 +18,7 @@ from llr.models import two_layer_structure
 from llr.report import figure_of, style
 from llr.reproduce._beside import draw_beside
 from llr.reproduce._heat_maps import from_on, rows_of, whole
-from llr.reproduce._outcome import Finished, Outcome
+from llr.reproduce._judgement import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.sweep import grid
 from llr.theory import optimistic_sample_size

@@ -16,7 +16,7 @@ from llr.analysis import condensation
 from llr.config import Config
 from llr.models import two_layer_structure
 from llr.report import figure_of, style
-from llr.reproduce._outcome import Finished, Outcome
+from llr.reproduce._judgement import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.sweep import build_problem, single_run
 from llr.tangent import model_rank

@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from llr.analysis import summary_table
 from llr.report import architecture_name, plot_heat_panels
-from llr.reproduce._heat_maps import heat_panel, row_summary, rows_of, switching_table, whole
-from llr.reproduce._outcome import Finished, Outcome
+from llr.reproduce._heat_maps import heat_panel, rows_of, switching_table, whole
+from llr.reproduce._judgement import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 
 __all__ = ["judge_initial_sizes", "judge_matrices", "judge_toys"]
@@ -21,7 +22,7 @@ _LIMITS = (1e-8, 1.0)
 def judge_toys(finished: Finished) -> Outcome:
     """A panel a toy model, a row a target."""
     by, paper = ["model", "variant"], finished.paper
-    summary = row_summary(finished.runs, by=by, threshold=paper["threshold"])
+    summary = summary_table(finished.runs, by=by, threshold=paper["threshold"])
 
     def expected(row: Mapping[str, Any]) -> float | None:
         return paper["transitions"][row["model"]][row["variant"]]
@@ -59,7 +60,7 @@ def judge_toys(finished: Finished) -> Outcome:
 def judge_matrices(finished: Finished) -> Outcome:
     """Completion from the best order of entries, from random entries, from given orders."""
     paper = finished.paper
-    summary = row_summary(finished.runs, by=["variant"], threshold=paper["threshold"])
+    summary = summary_table(finished.runs, by=["variant"], threshold=paper["threshold"])
     switches = switching_table(
         finished.runs,
         by=["variant"],
@@ -103,7 +104,7 @@ _MATRIX_PANELS = {
 def judge_initial_sizes(finished: Finished) -> Outcome:
     """A panel a model, a row a standard deviation of the start, the largest first."""
     by, paper = ["variant", "init_std"], finished.paper
-    summary = row_summary(finished.runs, by=by, threshold=paper["threshold"])
+    summary = summary_table(finished.runs, by=by, threshold=paper["threshold"])
     switches = switching_table(
         finished.runs, by=by, threshold=paper["threshold"], expected=lambda row: None
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from llr._constants import RECOVERY_THRESHOLD
-from llr.analysis._recovery import recovery_curve
+from llr.analysis._recovery_curve import recovery_curve
 from llr.analysis._run_errors import error_statistics, errors_of
 from llr.analysis._run_table import groups, shared_value, trained
 from llr.analysis._setting_columns import group_columns

@@ -12,7 +12,7 @@ from torch import nn
 
 from llr.models import MLP, ModelName, ModelSizes, build_model, initialize
 from llr.reproduce._beside import draw_beside
-from llr.reproduce._outcome import Finished, Outcome
+from llr.reproduce._judgement import Finished, Outcome
 from llr.reproduce._verdict import Comparison, Verdict
 from llr.seeds import generator
 from llr.tables import RankRow, rank_row

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from llr.analysis import NOT_TRAINED, errors_of
 from llr.reproduce._settings import Plan, Reproduction
 from llr.reproduce._verdict import Verdict
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
     from llr.config import Config
 
-__all__ = ["Finished", "Outcome", "tuned_runs"]
+__all__ = ["Finished", "Outcome"]
 
 _ENDS = {"max_steps": "took all their steps", "max_time": "reached the end of time"}
 """Words for the statuses that are none."""
@@ -103,35 +101,3 @@ def _range(values: pd.Series) -> str:
     """``5``, or ``10 to 50``."""
     low, high = values.min(), values.max()
     return f"{low}" if low == high else f"{low} to {high}"
-
-
-def tuned_runs(runs: pd.DataFrame, tuned: Sequence[str], *, by: Sequence[str]) -> pd.DataFrame:
-    """The runs with the values that give the least mean test error in each setting.
-
-    A run that diverged makes the mean of its value infinite, so that the value is chosen in no
-    setting where another one has a finite mean. Where no value has one, the value whose runs
-    diverged least often stands for the setting, and its mean stays infinite.
-
-    Args:
-        runs: one row per run; those that could not be trained are left out.
-        tuned: columns of the values under trial; none: all runs are returned.
-        by: columns that make a setting.
-
-    Returns:
-        The rows of the best values, of ties the first.
-
-    Example:
-        >>> runs = pd.DataFrame({"n": [5, 5], "lr": [0.1, 0.5], "test_mse": [2.0, 1.0]})
-        >>> tuned_runs(runs, ["lr"], by=["n"])["lr"].tolist()
-        [0.5]
-    """
-    if not tuned:
-        return runs
-    if "status" in runs.columns:
-        runs = runs[runs["status"] != NOT_TRAINED]
-    errors = runs[[*by, *tuned]].assign(_error=errors_of(runs))
-    errors = errors.assign(_diverged=np.isinf(errors["_error"]))
-    values = errors.groupby([*by, *tuned], dropna=False, sort=True).mean().reset_index()
-    ranked = values.sort_values(["_diverged", "_error"], kind="stable")
-    best = ranked.drop_duplicates(list(by))
-    return runs.merge(best[[*by, *tuned]], on=[*by, *tuned], how="inner")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from llr._constants import RECOVERY_THRESHOLD
-from llr.report._names import architecture_name, sci
+from llr.report._display_names import architecture_name, sci
 
 __all__ = ["asked", "listed", "time_label"]
 

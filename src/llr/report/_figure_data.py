@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from llr.analysis import summary_table
+from llr.analysis import shared_value, summary_table
 from llr.errors import check_choice
-from llr.report._names import architecture_name, setting_columns, setting_name
+from llr.report._display_names import architecture_name, setting_columns, setting_name
 
 __all__ = [
     "Center",
@@ -193,8 +193,8 @@ def label_settings(df: pd.DataFrame, by: Sequence[str] | None = None) -> pd.Data
 
 def optimistic_of(cells: pd.DataFrame) -> int | None:
     """The optimistic sample size that all cells share."""
-    values = cells["optimistic_sample_size"].dropna().unique()
-    return int(values[0]) if len(values) == 1 else None
+    value = shared_value(cells, "optimistic_sample_size")
+    return None if value is None else int(value)
 
 
 def _cells(df: pd.DataFrame, center: Center, by: Sequence[str] | None) -> pd.DataFrame:
