@@ -40,6 +40,7 @@ def test_every_key_of_the_schema_is_described():
 def test_a_key_has_a_sentence_a_default_and_allowed_values(key):
     assert key.meaning.endswith(".")
     assert key.allowed
+    assert key.example
     assert key.default
     assert not key.default.endswith(".")
 

@@ -119,8 +119,8 @@ def _described(key: str, field: FieldInfo) -> KeyDescription:
     text = " ".join((field.description or "").split())
     meaning, _, depends = text.partition(_DEFAULT)
     default = depends.rstrip(".") if field.default is None else _yaml(field.default)
-    (example,) = field.examples or ()
-    return KeyDescription(key, meaning, _allowed(field), default, _yaml(example))
+    example = _yaml(field.examples[0]) if field.examples else ""
+    return KeyDescription(key, meaning, _allowed(field), default, example)
 
 
 def _allowed(field: FieldInfo) -> str:

@@ -62,85 +62,89 @@ class ExperimentConfig(_Section):
             "a folder name of letters, digits, spaces and . _ - + =, at most 100 characters",
             r"[A-Za-z0-9_][A-Za-z0-9_.+= -]{0,99}",
         ),
-    ] = Field("experiment", examples=["wide"])
+    ] = Field(default="experiment", examples=["wide"])
     """Name of the experiment, and of the folder of its results inside output.dir."""
-    seed: Seed = Field(0, examples=[7])
+    seed: Seed = Field(default=0, examples=[7])
     """Seed of random targets, of the single run, and first seed of a sweep."""
     device: Annotated[
         str, Text("cpu, cuda or cuda:N with N a device number", r"cpu|cuda(:\d{1,3})?")
-    ] = Field("cpu", examples=["cuda"])
+    ] = Field(default="cpu", examples=["cuda"])
     """Where to train; results do not depend on it beyond rounding."""
 
 
 class DataConfig(_Section):
     """Inputs, target and sample sizes."""
 
-    input_dim: Size = Field(5, examples=[3])
+    input_dim: Size = Field(default=5, examples=[3])
     """d, the number of inputs; for 2-d inputs and matrices the side length."""
-    train_size: Size | None = Field(None, examples=[12])
+    train_size: Size | None = Field(default=None, examples=[12])
     """n, the training samples of the single run. Default: 20, or all entries where there are
     fewer."""
-    test_size: Size | None = Field(None, examples=[500])
+    test_size: Size | None = Field(default=None, examples=[500])
     """Test samples. Default: 1000; with distribution = entries, the whole matrix."""
     distribution: Annotated[DistributionName, Choice(get_args(DistributionName))] = Field(
-        "normal", examples=["uniform"]
+        default="normal", examples=["uniform"]
     )
     """How inputs are drawn: standard normal, uniform, on a regular grid, or as distinct random
     entries of a matrix. With any of the first three, a matrix M is measured by u^T M v at inputs
     (u, v)."""
-    low: Finite | None = Field(None, examples=[-2.0])
+    low: Finite | None = Field(default=None, examples=[-2.0])
     """Lower end of uniform and grid inputs. Default: -1; other distributions have none."""
-    high: Finite | None = Field(None, examples=[2.0])
+    high: Finite | None = Field(default=None, examples=[2.0])
     """Upper end of uniform and grid inputs. Default: 1; other distributions have none."""
     entries: (
         Annotated[tuple[Entry, ...], ListOf("[row, column] pairs", "[[3, 1], [4, 3]]")] | None
-    ) = Field(None, examples=[[[3, 1], [4, 3]]])
+    ) = Field(default=None, examples=[[[3, 1], [4, 3]]])
     """Entries of a matrix to observe, in this order; rows and columns count from 1. Default:
     random ones."""
-    target: Annotated[TargetName, Choice(TARGET_NAMES)] = Field("paper", examples=["random"])
+    target: Annotated[TargetName, Choice(TARGET_NAMES)] = Field(
+        default="paper", examples=["random"]
+    )
     """The function to recover: paper (a sum of tanh neurons), three_bumps, affine, random, file
     (weights of your own), or one of the papers' matrices M1 to M8."""
     target_model: Annotated[RandomTargetModel, Choice(RANDOM_TARGET_MODELS)] | None = Field(
-        None, examples=["cnn_shared"]
+        default=None, examples=["cnn_shared"]
     )
     """What a random target is. Default: mlp; for 2-d inputs cnn_shared_2d, for matrices matrix."""
-    target_width: Size | None = Field(None, examples=[2])
+    target_width: Size | None = Field(default=None, examples=[2])
     """k, the neurons or kernels of a random target, its rank, or its number of nonzero
     coefficients. Default: 1."""
-    target_kernel_size: Size | None = Field(None, examples=[2])
+    target_kernel_size: Size | None = Field(default=None, examples=[2])
     """Kernel size of a random convolutional target. Default: 3."""
-    target_bias: Bool | None = Field(None, examples=[True])
+    target_bias: Bool | None = Field(default=None, examples=[True])
     """Whether the hidden units of a random network target have biases. Default: false."""
     target_coefficients: (
         Annotated[tuple[Finite, ...], ListOf("numbers", "[1, 0.5, 0]", repeats=True)] | None
-    ) = Field(None, examples=[[1.0, 0.5, 0.0]])
+    ) = Field(default=None, examples=[[1.0, 0.5, 0.0]])
     """c_0, c_1, ..., c_d of an affine target c_0 + c_1 x_1 + ... + c_d x_d. Default: none; an
     affine target needs them."""
-    target_path: Annotated[str, Text("a path")] | None = Field(None, examples=["target.yaml"])
+    target_path: Annotated[str, Text("a path")] | None = Field(
+        default=None, examples=["target.yaml"]
+    )
     """Weights file of a file target, relative to the current folder. Default: none; a file target
     needs it."""
-    noise_std: NonNegative = Field(0.0, examples=[0.01])
+    noise_std: NonNegative = Field(default=0.0, examples=[0.01])
     """Standard deviation of the normal noise that is added to the training values."""
 
 
 class ModelConfig(_Section):
     """The network: architecture and sizes."""
 
-    type: Model = Field("mlp", examples=["cnn_shared"])
+    type: Model = Field(default="mlp", examples=["cnn_shared"])
     """Architecture of the single run."""
-    scale: Size | None = Field(None, examples=[3])
+    scale: Size | None = Field(default=None, examples=[3])
     """N of the papers' "Nx" sizes: N kernels, or N (d - s + 1) neurons. Default: 10, unless width
     is given."""
-    width: Size | None = Field(None, examples=[50])
+    width: Size | None = Field(default=None, examples=[50])
     """Number of hidden neurons or kernels, or the inner dimension of a factorisation; in place of
     a scale. Default: from the scale; for matrix_factorization, input_dim."""
-    kernel_size: Size = Field(3, examples=[2])
+    kernel_size: Size = Field(default=3, examples=[2])
     """s, the kernel size of convolutions; it also enters the number of neurons of a scaled mlp."""
-    depth: Annotated[int, Integer(1, 1000)] = Field(3, examples=[4])
+    depth: Annotated[int, Integer(1, 1000)] = Field(default=3, examples=[4])
     """Layers of weights of deep_mlp (at least 2) and diagonal."""
-    hidden_bias: Bool = Field(True, examples=[False])
+    hidden_bias: Bool = Field(default=True, examples=[False])
     """Whether hidden units have a bias."""
-    output_bias: Bool = Field(False, examples=[True])
+    output_bias: Bool = Field(default=False, examples=[True])
     """Whether the output has a bias."""
 
 
@@ -148,28 +152,30 @@ class TrainingConfig(_Section):
     """The optimizer and when to stop."""
 
     optimizer: Annotated[OptimizerName, Choice(get_args(OptimizerName))] = Field(
-        "sgd", examples=["gradient_flow"]
+        default="sgd", examples=["gradient_flow"]
     )
     """What is computed: full-batch gradient descent, Adam, or the gradient flow."""
-    lr: Positive | None = Field(None, examples=[0.05])
+    lr: Positive | None = Field(default=None, examples=[0.05])
     """Learning rate. Default: 0.1 for gradient descent, 0.001 for adam; the gradient flow has
     none."""
-    max_steps: Annotated[int, Integer(0)] | None = Field(None, examples=[50000])
+    max_steps: Annotated[int, Integer(0)] | None = Field(default=None, examples=[50000])
     """Number of steps at which a run stops. Default: 20000; for gradient_flow 100000 solver
     steps."""
-    tol: NonNegative | None = Field(None, examples=[1e-8])
+    tol: NonNegative | None = Field(default=None, examples=[1e-8])
     """Training MSE at which a run has converged. Default: 1e-10; for gradient_flow 1e-20."""
-    weight_decay: NonNegative = Field(0.0, examples=[1e-4])
+    weight_decay: NonNegative = Field(default=0.0, examples=[1e-4])
     """Coefficient of the parameters that is added to the gradient."""
-    dropout: Annotated[float, Number(minimum=0, below=1)] | None = Field(None, examples=[0.1])
+    dropout: Annotated[float, Number(minimum=0, below=1)] | None = Field(
+        default=None, examples=[0.1]
+    )
     """Probability of dropping a hidden unit in a step. Default: 0; the gradient flow has none."""
-    max_time: NonNegative | None = Field(None, examples=[1e6])
+    max_time: NonNegative | None = Field(default=None, examples=[1e6])
     """Training time t at which the gradient flow stops. Default: 1e8 for gradient_flow; the others
     have none."""
-    rtol: Annotated[float, Number(above=0, below=1)] | None = Field(None, examples=[1e-5])
+    rtol: Annotated[float, Number(above=0, below=1)] | None = Field(default=None, examples=[1e-5])
     """Relative tolerance of a solver step. Default: 1e-4 for gradient_flow; the others have
     none."""
-    atol: Positive | None = Field(None, examples=[1e-12])
+    atol: Positive | None = Field(default=None, examples=[1e-12])
     """Absolute tolerance of a solver step of gradient_flow. Default: 0.01 rtol times the initial
     size of the parameters."""
 
@@ -188,12 +194,12 @@ class InitConfig(_Section):
     """How parameters are drawn."""
 
     method: Annotated[InitName, Choice(get_args(InitName))] = Field(
-        "normal", examples=["near_target"]
+        default="normal", examples=["near_target"]
     )
     """How initial parameters are drawn: normal takes each from N(0, std^2), default leaves each
     layer to PyTorch, near_target adds N(0, std^2) to the target's parameters of least model
     rank."""
-    std: NonNegative | None = Field(None, examples=[0.01])
+    std: NonNegative | None = Field(default=None, examples=[0.01])
     """Standard deviation of the normal draws. Default: 1e-10, for near_target 1e-4; the method
     default has none."""
 
@@ -201,32 +207,32 @@ class InitConfig(_Section):
 class SweepConfig(_Section):
     """The grid of a sweep: models x scales x sample sizes x initial stds x seeds."""
 
-    enabled: Bool | None = Field(None, examples=[False])
+    enabled: Bool | None = Field(default=None, examples=[False])
     """Whether there is a sweep; the single run ignores this section. Default: true where any other
     key of the section is given."""
     models: Annotated[tuple[Model, ...], ListOf("models", "[mlp, cnn_shared]")] | None = Field(
-        None, examples=[["mlp", "cnn_shared"]]
+        default=None, examples=[["mlp", "cnn_shared"]]
     )
     """Architectures of the grid. Default: mlp, cnn_shared and cnn_noshare where they fit the data,
     otherwise model.type."""
-    scales: Sizes | None = Field(None, examples=[[1, 3, 10]])
+    scales: Sizes | None = Field(default=None, examples=[[1, 3, 10]])
     """Scales of the grid. Default: model.scale."""
-    sample_sizes: Sizes = Field((5, 10, 20, 50, 100, 200), examples=[[6, 7, 8]])
+    sample_sizes: Sizes = Field(default=(5, 10, 20, 50, 100, 200), examples=[[6, 7, 8]])
     """Numbers of training samples of the grid."""
     init_stds: (
         Annotated[tuple[NonNegative, ...], ListOf("numbers >= 0", "[1e-10, 1e-2]")] | None
-    ) = Field(None, examples=[[1e-10, 1e-2]])
+    ) = Field(default=None, examples=[[1e-10, 1e-2]])
     """Standard deviations of the initialisation in the grid. Default: init.std."""
-    seeds: Annotated[int | tuple[int, ...], SeedList()] = Field(5, examples=[20])
+    seeds: Annotated[int | tuple[int, ...], SeedList()] = Field(default=5, examples=[20])
     """How many seeds, counted from experiment.seed, or a list of seeds."""
 
 
 class OutputConfig(_Section):
     """Where results go."""
 
-    dir: Annotated[str, Text("a path")] = Field("outputs", examples=["results"])
+    dir: Annotated[str, Text("a path")] = Field(default="outputs", examples=["results"])
     """Folder of all experiments, relative to the current folder."""
-    save_parameters: Bool = Field(False, examples=[True])
+    save_parameters: Bool = Field(default=False, examples=[True])
     """Whether to keep the final parameters of every run."""
 
 
@@ -234,25 +240,25 @@ class ExecutionConfig(_Section):
     """How runs are executed; results do not depend on it, and it is no part of their identity."""
 
     engine: Annotated[EngineChoice, Choice(get_args(EngineChoice))] = Field(
-        "auto", examples=["torch"]
+        default="auto", examples=["torch"]
     )
     """Training engine; auto takes the fastest that can train the runs."""
     executor: Annotated[ExecutorChoice, Choice(get_args(ExecutorChoice))] = Field(
-        "auto", examples=["processes"]
+        default="auto", examples=["processes"]
     )
     """Where runs are trained: in this process, in a pool of processes, or on Ray; auto chooses
     between the first two by the amount of work."""
     address: (
         Annotated[str, Text("auto or host:port of a Ray cluster", r"auto|[A-Za-z0-9_.-]+:\d{1,5}")]
         | None
-    ) = Field(None, examples=["10.0.0.1:6379"])
+    ) = Field(default=None, examples=["10.0.0.1:6379"])
     """Ray cluster to join, with executor: ray. Default: a Ray on this machine, started for this
     sweep."""
-    workers: Annotated[int, Integer(1, 10**4)] | None = Field(None, examples=[4])
+    workers: Annotated[int, Integer(1, 10**4)] | None = Field(default=None, examples=[4])
     """Worker processes. Default: as many as there are processors."""
-    threads: Annotated[int, Integer(1, 10**4)] | None = Field(None, examples=[2])
+    threads: Annotated[int, Integer(1, 10**4)] | None = Field(default=None, examples=[2])
     """CPU threads per worker. Default: processors divided by workers."""
-    batch_size: Size | None = Field(None, examples=[16])
+    batch_size: Size | None = Field(default=None, examples=[16])
     """Runs trained at once. Default: chosen by their size."""
 
 
