@@ -82,7 +82,7 @@ assert min(result.textbook_rank for result in results.values()) > 40
 # %%
 # **Below rounding.** At the papers' initialisation (standard deviation 1e-10) a wide gap follows
 # value 6, and the rank is 21 all the same: the other directions are smaller than the rounding of
-# the largest. Two neurons 2^-16 apart have rank 8 and show 7. No tolerance mends this.
+# the largest. Two neurons 2^-16 apart have rank 8 and show 7. No tolerance helps here.
 tiny = normal(llr.TwoLayerTanhMLP(5, width=3), std=1e-10)
 twins = normal(llr.TwoLayerTanhMLP(2, width=2), std=1.0).double()
 with torch.no_grad():
