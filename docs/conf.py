@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+from sphinx.util.nodes import make_refnode
+
 import llr
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
@@ -69,6 +71,20 @@ def _plain_stars_and_bars(app, what, name, obj, options, lines):
         lines[i] = "".join(parts)
 
 
+def _public_name(app, env, node, contnode):
+    """A reference to ``llr.NAME`` leads to the package in which the name is documented."""
+    prefix, _, name = node.get("reftarget", "").rpartition(".")
+    if prefix != "llr" or name not in llr.__all__:
+        return None
+    domain = env.get_domain("py")
+    full = next((key for key in domain.objects if re.fullmatch(rf"llr\.\w+\.{name}", key)), None)
+    if full is None:
+        return None
+    entry = domain.objects[full]
+    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, full)
+
+
 def setup(app):
     """Connect what this project needs of Sphinx."""
     app.connect("autodoc-process-docstring", _plain_stars_and_bars)
+    app.connect("missing-reference", _public_name)
