@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import json
 from dataclasses import dataclass, field
 from typing import Literal
 
+from llr._show import html_lines, to_json
 from llr.certify._lower_bound import LowerBound, LowerMethod
 from llr.certify._rank_problem import RankProblem
 from llr.errors import NotProvedError
@@ -120,7 +119,7 @@ class CertifiedRank:
 
     def to_json(self) -> str:
         """The summary, and the seconds by stage, as JSON."""
-        return json.dumps({**self.summary(), "seconds_by_stage": self.seconds})
+        return to_json({**self.summary(), "seconds_by_stage": self.seconds})
 
     def _lines(self) -> list[str]:
         """What a reader needs, a sentence per line."""
@@ -152,5 +151,4 @@ class CertifiedRank:
             if self.proved
             else f"<b>rank between {self.lower} and {self.upper}</b>"
         )
-        rest = "".join(f"<li>{html.escape(line)}</li>" for line in self._lines()[1:])
-        return f"{seal}<ul>{rest}</ul>"
+        return f"{seal}<br>{html_lines(self._lines()[1:])}"
