@@ -20,7 +20,12 @@ def gallery(tmp_path, small_table):
 def test_a_page_shows_command_verdict_numbers_figure_and_data(gallery):
     text = (gallery / "jmlr-table2-quick.md").read_text()
     assert "$ llr reproduce jmlr-table2 --quick" in text
-    assert "**Verdict: agrees**, 48 of 48 figures." in text
+    assert "**Agrees: 48 of 48 numbers.** Formula, exact rank and measured rank are equal" in text
+    unfolded = text.partition("<details>")[0]
+    assert unfolded.startswith("# Sample sizes of two-layer networks\n")
+    assert sum(line.startswith("| d = ") for line in unfolded.splitlines()) == 6
+    assert sum(line.startswith("| d = ") for line in text.splitlines()) == 6 + 48
+    assert text.count("<details>") == text.count("</details>") == 4
     assert "| d = 5, k = 3, exact rank | 18 | formula | 18 | yes |" in text
     assert "Nothing is trained." in text
     for name in ("jmlr-table2.svg", "table.csv", "verdict.json"):
@@ -47,8 +52,8 @@ def test_the_index_lists_what_is_stored_in_the_order_of_the_names(gallery, small
         )
     ]
     assert order == sorted(order)
-    opening = "Formula, exact rank and measured rank are equal in 24 of 24 rows; "
-    assert f"| agrees, 48 of 48 | {opening}" in index
+    headline = "Formula, exact rank and measured rank are equal in 24 of 24 rows."
+    assert f"| 48 of 48 | {headline} |" in index
 
 
 def test_another_optimizer_and_overrides_are_named_on_the_page(tmp_path, small_table):

@@ -85,23 +85,34 @@ def _outcome(
     for ax in figure.axes[: max(len(panels) - 2, 0)]:  # the panel below has the same abscissa
         ax.set_xlabel("")
     return Outcome(
-        Verdict(finished.name, _words(finished, switches, comparisons), comparisons),
+        Verdict(
+            finished.name,
+            _headline(finished, switches, comparisons),
+            comparisons,
+            _findings(finished, switches),
+        ),
         {finished.name: figure},
         {"test_error": summary, "transitions": switches},
     )
 
 
-def _words(finished: Finished, switches: pd.DataFrame, comparisons: Sequence[Comparison]) -> str:
-    """How near the paper's figure the rows are, then where each architecture switches."""
-    paper = finished.paper
-    near = []
-    for center, column in _CENTERS.items():
-        hits = sum(bool(c.agrees) for c in comparisons if c.what.endswith(center))
-        late = (switches[column] - switches["paper"]).dropna()
-        near.append(
-            f"by the {center} {hits} of {len(switches)} rows switch within {paper['tolerance']} "
-            f"samples of the paper's figure, {late.mean():+.1f} on average"
-        )
+def _headline(finished: Finished, switches: pd.DataFrame, comparisons: Sequence[Comparison]) -> str:
+    """How near the rows are to the paper's figure."""
+    by_median, by_mean = (
+        sum(bool(c.agrees) for c in comparisons if c.what.endswith(center)) for center in _CENTERS
+    )
+    return (
+        f"Within {finished.paper['tolerance']} samples of the paper's figure, the median test "
+        f"error drops in {by_median} of {len(switches)} rows and the mean in {by_mean}."
+    )
+
+
+def _findings(finished: Finished, switches: pd.DataFrame) -> str:
+    """How late the rows are on average, then where each architecture switches."""
+    late = [
+        f"{(switches[column] - switches['paper']).dropna().mean():+.1f} samples by the {center}"
+        for center, column in _CENTERS.items()
+    ]
     parts = []
     for model, rows in switches.groupby("model", sort=False):
         at = [
@@ -114,6 +125,6 @@ def _words(finished: Finished, switches: pd.DataFrame, comparisons: Sequence[Com
             f"paper {at[2]}"
         )
     return (
-        f"{near[0].capitalize()}; {near[1]}. First n with a test error below "
-        f"{paper['threshold']:g}, narrowest first: {'; '.join(parts)}."
+        f"Mean distance from the paper's figure: {' and '.join(late)}. First n with a test error "
+        f"below {finished.paper['threshold']:g}, narrowest first: {'; '.join(parts)}."
     )

@@ -79,6 +79,7 @@ def _verdict(finished: Finished, summary: pd.DataFrame, found: dict[str, Condens
         for row in (rows[case["variant"]],)
     ]
     words = [f"{c.what} = {c.measured} (paper {c.expected:g})" for c in comparisons]
+    first = {c.what.partition(":")[0]: c.measured for c in reversed(comparisons)}
     floor = paper["floor"]
     last = rows[floor["variant"]].sort_values("sample_size").iloc[-1]
     comparisons.append(
@@ -102,12 +103,19 @@ def _verdict(finished: Finished, summary: pd.DataFrame, found: dict[str, Condens
     )
     return Verdict(
         finished.name,
-        f"{'; '.join(words)}. At n = {paper['condensation_at']} the neurons stand in "
+        f"The mean test error settles below {paper['settles'][0]['below']:g} "
+        f"{_from(first['dropout'])} with dropout and {_from(first['no dropout'])} without.",
+        tuple(comparisons),
+        f"In full: {'; '.join(words)}. At n = {paper['condensation_at']} the neurons stand in "
         f"{dropout.n_clusters} clusters with dropout and {without.n_clusters} without (|cosine| at "
         f"least {paper['cosine']:g}), {_in_largest(dropout, 4):.0%} and "
         f"{_in_largest(without, 4):.0%} of them in the largest four.",
-        tuple(comparisons),
     )
+
+
+def _from(n: float | None) -> str:
+    """Where something holds from some n on, or nowhere."""
+    return "nowhere" if n is None else f"from n = {n:g} on"
 
 
 def _in_largest(found: Condensation, count: int) -> float:

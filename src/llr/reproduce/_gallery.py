@@ -1,27 +1,33 @@
-"""Pages of the documentation, one a reproduction: figure, verdict, comparison, data."""
+"""Pages of the documentation, one per reproduction: verdict, figure, numbers, data."""
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from llr.reproduce._job import Job
 from llr.reproduce._judges import NAMES
 from llr.reproduce._reproduce import Reproduced
+from llr.reproduce._verdict import Comparison
 
 __all__ = ["write_page"]
 
+_MOST_ROWS = 6
+"""Rows of the table that a page shows unfolded."""
+
 _INDEX = """# Reproduction gallery
 
-Each result below is one command: `llr reproduce NAME`. The settings are in a YAML file of that name
-in `configs/`; the runs are ordinary sweeps, so a stopped command goes on where it was. `--quick`
-gives a look in less than a minute, `llr reproduce --list` the names. Every page shows the figure,
-the verdict, the numbers beside the papers' or the theory's, and the data to draw it again.
+Each result below is one command: `llr reproduce NAME`. Its settings are in a YAML file of that
+name in `configs/`; its runs are ordinary sweeps, so a command that was stopped continues where it
+was. `--quick` gives a first look in less than a minute, and `llr reproduce --list` lists the names.
+Every page shows the verdict and the figure; the setting, all numbers and the data are folded below
+them.
 
-| result | verdict | |
+| result | numbers that agree | in one sentence |
 |---|---|---|
 {rows}
 
@@ -34,36 +40,37 @@ the verdict, the numbers beside the papers' or the theory's, and the data to dra
 
 _PAGE = """# {title}
 
-*{source}*
+**{verdict}: {agreed} of {compared} numbers.** {headline}
 
-{about}
+{figure}
+
+| {caption} | expected | measured | agrees |
+|---|---|---|---|
+{few}
 
 ```console
 $ llr reproduce {command}
 ```
 
-{size}
-
-**Verdict: {verdict}**, {agreed} of {compared} figures. {findings}
-
-{figures}
-
-| | expected | source | measured | agrees |
-|---|---|---|---|---|
-{comparisons}
-
-Data: {data}.
+{folded}
 """
+
+_FOLDED = """<details>
+<summary>{summary}</summary>
+
+{text}
+
+</details>"""
 
 
 def write_page(result: Reproduced, job: Job, gallery: Path) -> Path:
-    """Copy a reproduction into the gallery, write its page and the gallery's index anew.
+    """Copy a reproduction into the gallery, write its page and the gallery's index.
 
     Figures are stored as SVG alone.
 
     Args:
-        result: what came of it.
-        job: what was asked for.
+        result: of the reproduction.
+        job: that was run.
         gallery: folder of the gallery.
 
     Returns:
@@ -84,30 +91,70 @@ def write_page(result: Reproduced, job: Job, gallery: Path) -> Path:
 
 def _page(result: Reproduced, job: Job, name: str) -> str:
     """The text of a page."""
-    settings, trained = job.settings, job.trained.optimizers
-    chosen = job.optimizer or next(iter(trained), "")
+    verdict, title = result.verdict, job.settings.title
+    agreed, compared = verdict.counts
+    images = [path for path in result.files["figures"] if path.suffix == ".svg"]
+    figures = [f"![{title}]({name}/{path.name})" for path in images]
+    few = _evenly(verdict.comparisons)
+    folded = {
+        "The setting": _setting(result, job),
+        "The findings in full": verdict.findings,
+        "More figures": "\n\n".join(figures[1:]),
+        f"All {len(verdict.comparisons)} numbers": "\n".join(
+            (_HEADER, *map(_row, verdict.comparisons))
+        ),
+        "The data": _links([*result.files["data"], *result.files["verdict"]], name),
+    }
+    return _PAGE.format(
+        title=title + (f", by {job.optimizer}" if job.optimizer is not None else ""),
+        verdict=verdict.word.capitalize(),
+        agreed=agreed,
+        compared=compared,
+        headline=verdict.headline,
+        figure=figures[0] if figures else "",
+        caption="" if len(few) == len(verdict.comparisons) else f"{len(few)} of them",
+        few="\n".join(_row(c, with_source=False) for c in few),
+        command=_command(job),
+        folded="\n\n".join(
+            _FOLDED.format(summary=summary, text=text) for summary, text in folded.items() if text
+        ),
+    )
+
+
+def _command(job: Job) -> str:
+    """What follows ``llr reproduce`` on the command line."""
     options = [job.name]
     if job.optimizer is not None:
         options.append(f"--optimizer {job.optimizer}")
     if job.quick:
         options.append("--quick")
-    changes = [f"{key}={_compact(value)}" for key, value in job.overrides.items()]
-    options += changes
-    other = f", by {chosen}" if job.optimizer is not None else ""
-    training = trained[chosen].about if chosen else ""
-    images = [path for path in result.files["figures"] if path.suffix == ".svg"]
-    data = [*result.files["data"], *result.files["verdict"]]
-    return _PAGE.format(
-        title=settings.title + other,
-        source=settings.source,
-        about="\n\n".join(filter(None, (settings.about, training))),
-        command=" ".join(options),
-        size=f"Other than in the YAML file: {', '.join(changes)}. " * bool(changes) + result.size,
-        **{key: value for key, value in result.verdict.summary().items() if key != "name"},
-        figures="\n\n".join(f"![{settings.title}]({name}/{path.name})" for path in images),
-        comparisons="\n".join(_row(c) for c in result.verdict.to_dict()["comparisons"]),
-        data=", ".join(f"[{path.name}]({name}/{path.name})" for path in data),
-    )
+    return " ".join((*options, *_changes(job)))
+
+
+def _changes(job: Job) -> list[str]:
+    """Config values that differ from the YAML file."""
+    return [f"{key}={_compact(value)}" for key, value in job.overrides.items()]
+
+
+def _setting(result: Reproduced, job: Job) -> str:
+    """What is computed and how, what was trained, and where the original stands."""
+    trained, changes = job.trained.optimizers, _changes(job)
+    chosen = job.optimizer or next(iter(trained), "")
+    size = f"Other than in the YAML file: {', '.join(changes)}. " * bool(changes) + result.size
+    source = f"Source: {job.settings.source.rstrip('.')}."
+    about = trained[chosen].about if chosen else ""
+    return "\n\n".join(filter(None, (job.settings.about, about, size, source)))
+
+
+def _links(files: Sequence[Path], folder: str) -> str:
+    """Links to files of a page's folder."""
+    return ", ".join(f"[{path.name}]({folder}/{path.name})" for path in files) + "."
+
+
+def _evenly(comparisons: Sequence[Comparison]) -> Sequence[Comparison]:
+    """A few comparisons, spread evenly, the first and the last among them."""
+    last, most = len(comparisons) - 1, min(len(comparisons), _MOST_ROWS)
+    return [comparisons[round(i * last / max(most - 1, 1))] for i in range(most)]
 
 
 def _compact(value: Any) -> str:
@@ -115,21 +162,25 @@ def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _row(comparison: Mapping[str, Any]) -> str:
+_HEADER = "| | expected | source | measured | agrees |\n|---|---|---|---|---|"
+
+
+def _row(comparison: Comparison, *, with_source: bool = True) -> str:
     """One comparison as a line of a table."""
-    expected = _number(comparison["expected"])
-    if comparison["relation"] != "equals":
-        expected = f"{comparison['relation']} {expected}"
-    if comparison["tolerance"]:
-        expected += f" ± {_number(comparison['tolerance'])}"
-    agrees = {True: "yes", False: "no", None: ""}[comparison["agrees"]]
-    cells = (comparison["what"], expected, comparison["source"], _number(comparison["measured"]))
-    return f"| {' | '.join((*cells, agrees))} |"
+    expected = _number(comparison.expected)
+    if comparison.relation != "equals":
+        expected = f"{comparison.relation} {expected}"
+    if comparison.tolerance:
+        expected += f" ± {_number(comparison.tolerance)}"
+    source = [comparison.source] if with_source else []
+    agrees = {True: "yes", False: "no", None: ""}[comparison.agrees]
+    cells = (comparison.what, expected, *source, _number(comparison.measured), agrees)
+    return f"| {' | '.join(cells)} |"
 
 
 def _number(value: float | None) -> str:
     """A number, or that there is none."""
-    return "none" if value is None else f"{value:g}"
+    return "none" if value is None or not math.isfinite(value) else f"{value:g}"
 
 
 def _index(gallery: Path) -> str:
@@ -139,17 +190,10 @@ def _index(gallery: Path) -> str:
     for name in _ordered(list(stored)):
         verdict = json.loads(stored[name].read_text(encoding="utf-8"))
         counts = f"{verdict['agreed']} of {verdict['compared']}"
-        rows.append(
-            f"| [{name}]({name}.md) | {verdict['verdict']}, {counts} | {_opening(verdict)} |"
-        )
+        headline = verdict.get("headline", verdict["findings"])  # none in older verdicts
+        rows.append(f"| [{name}]({name}.md) | {counts} | {headline} |")
         pages.append(name)
     return _INDEX.format(rows="\n".join(rows), pages="\n".join(pages))
-
-
-def _opening(verdict: Mapping[str, Any]) -> str:
-    """The first sentence of what was found."""
-    first, stop, _ = verdict["findings"].partition(". ")
-    return first + stop.strip()
 
 
 def _ordered(names: Sequence[str]) -> list[str]:

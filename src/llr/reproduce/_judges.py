@@ -44,6 +44,6 @@ def list_reproductions() -> dict[str, str]:
 
     Example:
         >>> list_reproductions()["jmlr-table2"]
-        "Optimistic sample size of the two-layer tanh network against the target's width"
+        'Sample sizes of two-layer networks'
     """
     return {name: load_reproduction(name).title for name in NAMES}

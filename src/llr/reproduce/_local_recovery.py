@@ -211,22 +211,23 @@ def _verdict(name: str, cliffs: pd.DataFrame) -> Verdict:
     ]
     exact = cliffs[~cliffs["bound_only"]]
     hits = int((exact["measured"] == exact["optimistic_sample_size"]).sum())
-    words = (
+    headline = (
         f"The test error turns from order eps^{exact['exponent_below'].median():.2f} to "
         f"eps^{exact['exponent_from'].median():.2f} exactly at the optimistic sample size in "
         f"{hits} of {len(exact)} settings."
     )
+    words = []
     deep = cliffs[cliffs["bound_only"]]
     if len(deep):
         pairs = ", ".join(
             f"{row.variant}: {row.measured} (bound {row.optimistic_sample_size:g})"
             for row in rows_of(deep)
         )
-        words += f" Where only an upper bound is known: {pairs}."
+        words.append(f"Where only an upper bound is known: {pairs}.")
     if len(second):
         hits = int((second["next_order_from"] == second["expected"]).sum())
-        words += f" The second cliff stands where expected in {hits} of {len(second)}."
-    return Verdict(name, words, tuple(comparisons))
+        words.append(f"The second cliff stands where expected in {hits} of {len(second)}.")
+    return Verdict(name, headline, tuple(comparisons), " ".join(words))
 
 
 @style()

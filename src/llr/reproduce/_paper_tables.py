@@ -34,7 +34,7 @@ def judge_deep_networks(finished: Finished) -> Outcome:
         target = _drawn(MLP(d, widths=narrow, hidden_bias=False, generator=torch.Generator()))
         model = MLP(d, widths=wide, hidden_bias=False, generator=torch.Generator())
         rows.append(_row(label, model, target))
-    return _outcome(finished.name, rows, "the bound is the model rank of the target's embedding")
+    return _outcome(finished.name, rows, "The formula is the model rank of the target's embedding.")
 
 
 def judge_widths(finished: Finished) -> Outcome:
@@ -45,7 +45,7 @@ def judge_widths(finished: Finished) -> Outcome:
         for d in finished.paper["input_dims"]
         for k in finished.paper["target_widths"]
     ]
-    return _outcome(finished.name, rows, f"in a network of width {width}")
+    return _outcome(finished.name, rows, f"The network has width {width}.")
 
 
 def judge_convolutions(finished: Finished) -> Outcome:
@@ -91,8 +91,9 @@ def judge_convolutions(finished: Finished) -> Outcome:
     return _outcome(
         finished.name,
         rows,
-        f"for d = {d}, s = {s} the formulas give "
-        + ", ".join(str(form.value) for form in formulas.values()),
+        f"For d = {d}, s = {s} the formulas give "
+        + ", ".join(str(form.value) for form in formulas.values())
+        + ".",
         printed,
     )
 
@@ -139,8 +140,9 @@ def _outcome(
     equal = sum(row.agrees for row in rows)
     verdict = Verdict(
         name,
-        f"Formula, exact rank and measured rank are equal in {equal} of {len(rows)} rows; {words}.",
+        f"Formula, exact rank and measured rank are equal in {equal} of {len(rows)} rows.",
         (*comparisons, *printed),
+        words,
     )
     figure = draw_beside(
         [row.architecture for row in rows],

@@ -47,7 +47,7 @@ def judge(finished: Finished) -> Outcome:
     comparisons, words = [], []
     for variant, expected in paper["plateaus"].items():
         found = plateaus(tables[variant])
-        words.append(f"{variant}: plateaus of rank {', '.join(map(str, found['rank']))}")
+        words.append(f"{', '.join(map(str, found['rank']))} ({variant})")
         for position, rank in enumerate(expected):
             seen = found["rank"].iloc[position] if position < len(found) else None
             comparisons.append(
@@ -60,14 +60,15 @@ def judge(finished: Finished) -> Outcome:
             )
     network = tables["tanh network"].dropna(subset="clusters")
     clusters = network["clusters"].to_numpy(dtype=int)
-    words.append(
-        f"tanh network: {clusters.min()} direction at the first escape, up to "
-        f"{clusters[clusters.argmin() :].max()} on the way, {clusters[-1]} at a test error of "
-        f"{network['test_mse'].iloc[-1]:.1e}"
+    findings = (
+        f"The tanh network has {clusters.min()} direction at the first escape, up to "
+        f"{clusters[clusters.argmin() :].max()} on the way, and {clusters[-1]} at a test error of "
+        f"{network['test_mse'].iloc[-1]:.1e}."
     )
+    headline = f"The plateaus of the loss have the model ranks {' and '.join(words)}."
     table = pd.concat([t.assign(variant=name) for name, t in tables.items()], ignore_index=True)
     return Outcome(
-        Verdict(finished.name, "; ".join(words) + ".", tuple(comparisons)),
+        Verdict(finished.name, headline, tuple(comparisons), findings),
         {finished.name: draw_trajectories(tables)},
         {"trajectory": table},
     )

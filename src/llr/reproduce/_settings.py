@@ -44,7 +44,7 @@ class Reproduction(_Strict):
     """One of the papers' results, or one beyond them, as its YAML file states it.
 
     Attributes:
-        title: what the figure shows, in a line.
+        title: what the figure shows, in a few words.
         source: paper and figure or table.
         about: the setting and what to expect, in a few sentences.
         sweep: an ordinary sweep config, or nothing where no training is needed.

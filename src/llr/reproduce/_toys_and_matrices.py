@@ -45,13 +45,16 @@ def judge_toys(finished: Finished) -> Outcome:
     )
     enough = summary[summary["sample_size"] >= summary["optimistic_sample_size"]]
     early = sorted(switches.loc[switches["median_first_below"] < 3, "variant"].unique())
-    words = (
-        f"Median test error below {paper['threshold']:g} from 3 samples on, but from 2 for the "
-        f"nonlinear model on the targets {', '.join(early) or 'none'}. From the optimistic sample "
-        f"size on, at least {100 * enough['share'].min():.0f}% of the runs recover."
+    headline = (
+        f"The median test error falls below {paper['threshold']:g} from 3 samples on, and from 2 "
+        f"for the nonlinear model on the targets {', '.join(early) or 'none'}."
+    )
+    findings = (
+        f"From the optimistic sample size on, at least {100 * enough['share'].min():.0f}% of the "
+        "runs recover."
     )
     return Outcome(
-        Verdict(finished.name, words, comparisons),
+        Verdict(finished.name, headline, comparisons, findings),
         {finished.name: plot_heat_panels(panels, columns=2, limits=_LIMITS)},
         {"test_error": summary, "transitions": switches},
     )
@@ -81,6 +84,11 @@ def judge_matrices(finished: Finished) -> Outcome:
     )
     found = ", ".join(f"{c.what} at {c.measured}" for c in comparisons)
     random = switches[switches["variant"].str.contains("random")]
+    hits = sum(bool(c.agrees) for c in comparisons)
+    headline = (
+        f"{hits} of {len(comparisons)} matrices and orders are completed from as many entries as "
+        "in the paper's figure."
+    )
     words = f"Median test error below {paper['threshold']:g} first for {found}."
     if len(random):
         words += " From entries drawn at random half the runs recover from n = " + ", ".join(
@@ -88,7 +96,7 @@ def judge_matrices(finished: Finished) -> Outcome:
         )
         words += " (M1 to M8)."
     return Outcome(
-        Verdict(finished.name, words, comparisons),
+        Verdict(finished.name, headline, comparisons, words),
         {finished.name: plot_heat_panels(panels, columns=1, limits=_LIMITS)},
         {"test_error": summary, "transitions": switches},
     )
@@ -115,11 +123,12 @@ def judge_initial_sizes(finished: Finished) -> Outcome:
         heat_panel(title, summary[summary["variant"] == variant], labels, column="init_std")
         for variant, title in titles.items()
     ]
-    comparisons, parts = [], []
+    comparisons, parts, ends = [], [], []
     for variant, title in titles.items():
         rows = switches[switches["variant"] == variant].set_index("init_std").loc[stds]
         at = [whole(n) for n in rows["median_first_below"]]
         parts.append(f"{title[4:]}: n = {', '.join(str(n) for n in at)}")
+        ends.append(f"from n = {at[0]} and n = {at[-1]} ({variant})")
         optimistic = paper["optimistic"][variant]
         comparisons += [
             Comparison(
@@ -136,12 +145,13 @@ def judge_initial_sizes(finished: Finished) -> Outcome:
                 relation="at least",
             ),
         ]
+    headline = f"The largest and the smallest start recover {' and '.join(ends)}."
     words = (
         f"Median test error below {paper['threshold']:g} first, for initial std "
         f"{', '.join(f'{std:g}' for std in stds)}: {'; '.join(parts)}."
     )
     return Outcome(
-        Verdict(finished.name, words, tuple(comparisons)),
+        Verdict(finished.name, headline, tuple(comparisons), words),
         {finished.name: plot_heat_panels(panels, columns=2, limits=_LIMITS)},
         {"test_error": summary, "transitions": switches},
     )

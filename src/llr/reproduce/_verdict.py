@@ -61,18 +61,20 @@ class Verdict:
 
     Attributes:
         name: name of the reproduction.
-        findings: what came out, in words, with the numbers that matter.
+        headline: what came out, in one sentence.
         comparisons: number by number.
+        findings: further sentences with the numbers that matter; may be empty.
 
     Example:
         >>> rank = Comparison("shared", expected=7, source="Theorem 4", measured=7)
         >>> Verdict("jmlr-table2", "All ranks agree.", (rank,)).line
-        'jmlr-table2: agrees, 1 of 1 figures. All ranks agree.'
+        'jmlr-table2: agrees, 1 of 1 numbers. All ranks agree.'
     """
 
     name: str
-    findings: str
+    headline: str
     comparisons: tuple[Comparison, ...]
+    findings: str = ""
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -96,9 +98,10 @@ class Verdict:
 
     @property
     def line(self) -> str:
-        """The verdict in a line: word, count, findings."""
+        """The verdict in one line: word, count, headline, findings."""
         agreed, total = self.counts
-        return f"{self.name}: {self.word}, {agreed} of {total} figures. {self.findings}"
+        counted = f"{self.name}: {self.word}, {agreed} of {total} numbers."
+        return " ".join(filter(None, (counted, self.headline, self.findings)))
 
     def summary(self) -> dict[str, Any]:
         """One flat row."""
@@ -108,6 +111,7 @@ class Verdict:
             "verdict": self.word,
             "agreed": agreed,
             "compared": total,
+            "headline": self.headline,
             "findings": self.findings,
         }
 
