@@ -209,7 +209,7 @@ def test_a_half_done_sweep_is_reported_and_marked(sweep_folder):
     (shard,) = (sweep_folder / "runs").iterdir()
     shard.write_bytes(b"".join(shard.read_bytes().splitlines(keepends=True)[:10]))
     page = render(open_sweep(sweep_folder))
-    assert "<strong>Half done:</strong> 10 of 24 runs are finished." in page
+    assert "<strong>Still running or stopped:</strong> 10 of 24 runs are finished." in page
     assert data_of(page)["n_runs"] == 10
 
 

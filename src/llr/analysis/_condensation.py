@@ -101,7 +101,7 @@ def condensation(
 
     Raises:
         InvalidInputError: if shapes disagree, a weight is not finite, an option is wrong, or the
-            module is no two-layer network.
+            module is not a two-layer network.
 
     References:
         Zhang et al., JMLR 26(69), 2025, Fig. 4. Luo et al., "Phase diagram for two-layer ReLU
@@ -139,7 +139,7 @@ def condensation(
 
 
 def _matrix(name: str, values: ArrayLike, *, rows: int | None = None) -> np.ndarray:
-    """Finite float64 values as a matrix, a row a neuron."""
+    """Finite float64 values as a matrix, one row per neuron."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim == 1 and rows is not None:
         array = array[:, None]
@@ -165,7 +165,7 @@ def _clusters(similarity: np.ndarray, threshold: float) -> tuple[np.ndarray, np.
 
 
 def _weights_of(module: nn.Module) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Kernels, biases and output weights of a two-layer network, a row a kernel."""
+    """Kernels, biases and output weights of a two-layer network, one row per kernel."""
     from llr.models import two_layer_structure
 
     structure = two_layer_structure(module)

@@ -72,14 +72,14 @@ def recovery_curve(
     whose status is ``error`` was not trained and is left out.
 
     Args:
-        df: one row a run, with columns ``sample_size``, ``test_mse`` and those of ``by``.
+        df: one row per run, with columns ``sample_size``, ``test_mse`` and those of ``by``.
         threshold: of the test MSE, > 0.
         by: columns that tell settings apart; None: those of ``GROUP_COLUMNS`` that there are, and
             others that a config could set (optimizer, learning rate, target, ...) where they vary.
         confidence: of Wilson's interval.
 
     Returns:
-        One row a setting and sample size: the columns of ``by``, ``sample_size``, ``n_runs``,
+        One row per setting and sample size: the columns of ``by``, ``sample_size``, ``n_runs``,
         ``n_recovered``, ``share``, ``low``, ``high``.
 
     Raises:

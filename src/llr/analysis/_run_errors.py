@@ -57,7 +57,7 @@ def error_statistics(errors: np.ndarray) -> dict[str, float]:
     Returns:
         ``mean``, ``standard_error`` (of the mean: NaN for one run), ``median``, ``q25``, ``q75``,
         ``geometric_mean``, ``geometric_factor`` (exp of the standard error of the mean logarithm)
-        and ``n_diverged``, the number of infinite errors; NaN where there is no run.
+        and ``n_diverged``, the number of infinite errors; NaN where there are no runs.
     """
     n = len(errors)
     n_diverged = int(np.isinf(errors).sum())

@@ -1,4 +1,4 @@
-"""Summary tables: a row a setting and sample size, a row a setting."""
+"""Summary tables: one row per setting and sample size, and one row per setting."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def summary_table(
     trained and is left out.
 
     Args:
-        df: one row a run, with columns ``sample_size``, ``test_mse`` and those of ``by``; where
+        df: one row per run, with columns ``sample_size``, ``test_mse`` and those of ``by``; where
             there are columns ``train_mse`` and ``optimistic_sample_size`` they are carried along.
         threshold: a run recovers if its test MSE is below, > 0.
         by: columns that tell settings apart; None: those of ``GROUP_COLUMNS`` that there are, and
@@ -40,7 +40,7 @@ def summary_table(
         confidence: of the interval of the share.
 
     Returns:
-        One row a setting and sample size, the columns of :func:`recovery_curve` and then, each of
+        One row per setting and sample size, the columns of :func:`recovery_curve` and then, each of
         the test MSE: ``mean``, ``standard_error`` (of the mean; NaN for one run), ``median``,
         ``q25``, ``q75``, ``geometric_mean``, ``geometric_factor`` (exp of the standard error of
         the mean logarithm), ``n_diverged``; ``train_median``; ``optimistic_sample_size``.
@@ -77,7 +77,7 @@ def transition_table(
     """The transition of every setting beside the optimistic sample size.
 
     Args:
-        df: one row a run, with columns ``sample_size``, ``seed``, ``test_mse``, those of ``by``
+        df: one row per run, with columns ``sample_size``, ``seed``, ``test_mse``, those of ``by``
             and perhaps ``optimistic_sample_size``.
         threshold: a run recovers if its test MSE is below, > 0.
         method: of the transition and its interval, as in :func:`transition`.
@@ -88,7 +88,7 @@ def transition_table(
         seed: of the resampling.
 
     Returns:
-        One row a setting: the columns of ``by``, ``optimistic_sample_size`` (None if not known),
+        One row per setting: the columns of ``by``, ``optimistic_sample_size`` (None if not known),
         ``transition``, ``low``, ``high``, ``after``, ``largest`` (see :class:`Transition`),
         ``median_below`` and ``mean_below`` (transitions of the median and of the mean),
         ``n_runs``, ``n_seeds``.

@@ -74,7 +74,7 @@ class Transition:
         return asdict(self)
 
     def to_json(self) -> str:
-        """The flat row as JSON; what is infinite or not there becomes null."""
+        """The flat row as JSON; infinite and missing numbers become null."""
         return to_json(self.summary())
 
     def _repr_html_(self) -> str:
@@ -112,7 +112,7 @@ def transition(
     ``Transition.after``.
 
     Args:
-        df: one row a run of one setting, with columns ``sample_size`` (> 0), ``seed`` and
+        df: one row per run of one setting, with columns ``sample_size`` (> 0), ``seed`` and
             ``test_mse``.
         threshold: of the test MSE, > 0.
         method: as above.
@@ -178,7 +178,7 @@ def transition(
 
 
 def _by_size_and_seed(df: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Sample sizes (S,) and test errors (S, seeds, repeats), NaN where there is no run."""
+    """Sample sizes (S,) and test errors (S, seeds, repeats), NaN where there are no runs."""
     sizes, row = np.unique(df["sample_size"].to_numpy(dtype=np.float64), return_inverse=True)
     column = pd.factorize(df["seed"], sort=True, use_na_sentinel=False)[0]
     repeat = pd.Series(row).groupby([row, column]).cumcount().to_numpy()
@@ -282,7 +282,7 @@ def _information(
 
 
 def _stays_below(sizes: np.ndarray, centre: np.ndarray, threshold: float) -> np.ndarray:
-    """First size from which on the centre of the errors is below; NaN (no runs) is no obstacle."""
+    """First size from which on the centre stays below; sizes without runs (NaN) are passed over."""
     missing = np.isnan(centre)
     below = missing | (centre < threshold)
     return _first_true(sizes, np.logical_and.accumulate(below[::-1])[::-1] & ~missing)

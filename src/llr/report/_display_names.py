@@ -1,4 +1,4 @@
-"""How architectures and settings are called and coloured, in every figure and on the page."""
+"""Names and colours of architectures and settings, in every figure and on the page."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _ARCHITECTURES = {
     "toy_nonlinear": "Toy, nonlinear",
 }
 
-# Okabe and Ito's palette, told apart with every common colour blindness; yellow is too pale.
+# Okabe and Ito's palette, which common colour blindness does not confuse, without its pale yellow.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _FIXED = {"mlp": "#0072B2", "cnn_noshare": "#D55E00", "cnn_shared": "#009E73"}
 
 
 def architecture_name(model: Any) -> str:
-    """An architecture in words; a name that is not llr's own stays as it is."""
+    """An architecture in words; other names stay as they are."""
     return _ARCHITECTURES.get(model, str(model))
 
 
@@ -71,13 +71,13 @@ def setting_columns(df: pd.DataFrame, by: Sequence[str] | None = None) -> list[s
 
 
 def setting_name(setting: Mapping[Any, Any], columns: Sequence[str]) -> str:
-    """A setting in words: ``10x``, ``width 30``, ``std 1e-10``; empty if nothing tells apart."""
+    """A setting in words: ``10x``, ``width 30``, ``std 1e-10``; empty for a single setting."""
     present = [name for name in columns if setting.get(name) is not None]
     return ", ".join(_WORDS.get(name, _named(name))(setting[name]) for name in present)
 
 
 def _named(column: str) -> Callable[[Any], str]:
-    """Words for a value of a column that has none of its own: ``optimizer adam``, ``lr 0.1``."""
+    """Words for a value of any other column: ``optimizer adam``, ``lr 0.1``."""
     return lambda value: f"{column.replace('_', ' ')} {exact(value)}"
 
 
@@ -90,7 +90,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
 
 
 def exact(value: Any) -> str:
-    """A value in words from which no other value reads the same."""
+    """A value in words that differ from those of every other value."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):

@@ -50,7 +50,7 @@ def draw_all(folder: Path | str, *, show: bool = False) -> list[Path]:
 
 
 def plots_of(sweep: StoredSweep) -> dict[str, Callable[..., Figure]]:
-    """Every figure that the sweep has data for, by name."""
+    """The figures that the sweep has data for, by name."""
     trained = sweep.runs.loc[sweep.runs["status"] != NOT_TRAINED]
     plots: dict[str, Callable[..., Figure]] = {
         "test_error": partial(plot_test_error, trained),

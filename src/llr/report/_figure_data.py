@@ -64,7 +64,7 @@ class HeatRow:
 
     Attributes:
         label: the setting in words.
-        values: (columns,), inf where a run diverged, NaN where there is no run.
+        values: (columns,), inf where a run diverged, NaN where there are no runs.
         n_runs: (columns,).
         optimistic_sample_size: O, where known.
     """
@@ -146,13 +146,13 @@ def heat_panels(
 
 
 def choose_runs(df: pd.DataFrame, *, per_model: int = 8) -> pd.DataFrame:
-    """A few runs that tell the story of a sweep: for each architecture, from few to many samples.
+    """A few runs to show of a sweep: for each architecture, from few samples to many.
 
-    Taken are the first setting and seed of the architecture, at sample sizes spread evenly
+    They are those of the first setting and seed of the architecture, at sample sizes spread evenly
     over those of the sweep, the smallest and the largest included.
 
     Args:
-        df: one row a run.
+        df: one row per run.
         per_model: how many at the most for each architecture, >= 2.
 
     Returns:
@@ -169,9 +169,9 @@ def choose_runs(df: pd.DataFrame, *, per_model: int = 8) -> pd.DataFrame:
 
 
 def label_settings(df: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
-    """The runs with a column ``setting``, in words, sorted by it; a model named if there is none.
+    """The runs with a column ``setting``, in words, sorted by it, and a ``model``.
 
-    Models keep their order within a setting, so that settings and models stand in the order in
+    Models keep their order within a setting, so that settings and models keep the order in
     which they first appear. Settings are told apart by the columns of ``by``, see
     :func:`setting_columns`.
     """
@@ -209,7 +209,7 @@ def _by_model(table: pd.DataFrame) -> dict[Any, pd.DataFrame]:
 
 
 def _bar(cells: pd.DataFrame, center: Center) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends of the bars; a bar without width where one run leaves no spread."""
+    """Both ends of the bars; a single run has a bar without width."""
     column = cells[center].to_numpy(dtype=np.float64)
     if center == "median":
         return cells["q25"].to_numpy(np.float64), cells["q75"].to_numpy(np.float64)

@@ -40,7 +40,7 @@ def plot_heat_map(
     """Draw the papers' heat map: one row per architecture or setting, one column per sample size.
 
     The colour is the test MSE, on a logarithmic scale; beyond the limits it stays that of the
-    end. A dashed line stands at the first column that reaches the optimistic sample size. Cells
+    end. A dashed line marks the first column that reaches the optimistic sample size. Cells
     without runs are grey and crossed out, cells with a run that diverged hold a cross.
 
     Args:

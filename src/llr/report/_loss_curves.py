@@ -66,9 +66,7 @@ def plot_loss_curves(
     """
     shown = df.loc[df["id"].isin(list(histories))]
     if shown.empty:
-        raise InvalidInputError(
-            "At least one of the runs must have a history, got none. Keep the losses of the runs."
-        )
+        raise InvalidInputError("At least one of the runs must have a history of losses, got none.")
     named = setting_columns(shown, by)
     groups = label_settings(shown, by).groupby(["model", "setting"], sort=False)
     every = [(model, setting, runs) for (model, setting), runs in groups]
@@ -139,12 +137,12 @@ def _shared(runs: pd.DataFrame, *, without: Sequence[str]) -> tuple[str, ...]:
 
 
 def _columns(labels: Sequence[str], width: float) -> int:
-    """Entries of a legend that fit into a row so many inches wide."""
+    """How many legend entries fit into a row of this width in inches."""
     return max(1, min(len(labels), int(width / (0.36 + 0.065 * max(map(len, labels))))))
 
 
 def _losses(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Moments, training and test losses; what a logarithmic axis cannot show is NaN."""
+    """Moments, training and test losses; values that a logarithmic axis cannot show are NaN."""
     at, train, test = (
         np.array([math.nan if v is None else v for v in history[name]], dtype=np.float64)
         for name in ("at", "train_mse", "test_mse")

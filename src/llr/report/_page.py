@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds all it needs, and asks the network for nothing."""
+"""The page: one HTML file that contains everything and loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def render(sweep: StoredSweep, *, watch: Mapping[str, Any] | None = None) -> str
 
 
 def _libraries() -> tuple[Any, str]:
-    """A template environment that escapes what it prints, and the source of plotly.js."""
+    """A template environment that escapes all values, and the source of plotly.js."""
     try:
         from jinja2 import Environment, StrictUndefined
         from plotly.offline import get_plotlyjs
@@ -127,14 +127,14 @@ def _resource(name: str) -> str:
 
 
 def _verbatim(text: str) -> Any:
-    """Text that the template does not escape: none of it comes from users, or it is JSON."""
+    """Text that the template does not escape: our own, or JSON."""
     from markupsafe import Markup
 
     return Markup(text)
 
 
 def _json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot close the script element around it."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -170,7 +170,7 @@ def _transitions(sweep: StoredSweep) -> list[dict[str, Any]]:
 
 
 def _size(size: float, largest: float) -> str:
-    """A transition, or that it lies beyond what was measured."""
+    """A transition; ``> n`` beyond the largest measured sample size."""
     return f"{size:g}" if math.isfinite(size) else f"> {largest:g}"
 
 
@@ -188,17 +188,17 @@ def _written(sweep: StoredSweep) -> str:
 
 
 def _choice(data: Mapping[str, Any]) -> str:
-    """How many single runs the page holds, where that is not all."""
+    """How many single runs the page holds, unless it holds all."""
     shown, total = len(data.get("runs", ())), data.get("n_runs", 0)
     return (
         ""
         if shown == total
-        else f" ({shown:,} of {total:,}, in each cell first that of median error)"
+        else f" ({shown:,} of {total:,}, starting in each cell with the run of median error)"
     )
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested values as pairs of words."""
+    """Nested values as pairs of name and value."""
     for key, value in values.items():
         name = f"{prefix}{key}".replace("_", " ")
         if isinstance(value, Mapping):

@@ -20,10 +20,10 @@ MOST_RUNS = 2000
 """Single runs in a page; with their losses they take about 3 MB."""
 
 _MOST_MOMENTS = 60
-"""Moments of a loss curve."""
+"""Points of a loss curve, at the most."""
 
 _MOST_PARAMETERS = 50_000
-"""Trained parameters in a page, all runs together; of one run a tenth of them."""
+"""Trained parameters in a page, at the most; one run may take a tenth of them."""
 
 _STATISTICS = (
     "mean",
@@ -43,7 +43,7 @@ _SHOWN_ELSEWHERE = {*_CELL, "id", "chunk", "train_mse", "test_mse", "optimistic_
 
 
 def page_data(sweep: StoredSweep, *, most_runs: int = MOST_RUNS) -> dict[str, Any]:
-    """What the page's scripts draw, as JSON values; what is not finite is None.
+    """What the page's scripts draw, as JSON values; numbers that are not finite are None.
 
     Args:
         sweep: with at least one run that was trained.
@@ -88,7 +88,7 @@ def choose_evenly(df: pd.DataFrame, *, most: int) -> pd.DataFrame:
     """Single runs of every cell: the one of median error first, then by seed.
 
     Args:
-        df: one row a run, with a column ``setting``.
+        df: one row per run, with a column ``setting``.
         most: how many at the most; if there are more cells than that, an even choice of them.
 
     Returns:
@@ -134,7 +134,7 @@ def _runs(sweep: StoredSweep, chosen: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _parameters(sweep: StoredSweep, run_id: str) -> dict[str, list[float | None]] | None:
-    """Final parameters of a run, a flat list each, named with their shapes."""
+    """Final parameters of a run as flat lists, named with their shapes."""
     kept = sweep.parameters(run_id)
     if kept is None or sum(value.numel() for value in kept.values()) > _MOST_PARAMETERS // 10:
         return None
@@ -145,7 +145,7 @@ def _parameters(sweep: StoredSweep, run_id: str) -> dict[str, list[float | None]
 
 
 def _thinned(history: History | None) -> dict[str, list[float | None]] | None:
-    """A loss curve at a bounded number of its moments, the first and the last included."""
+    """A loss curve at a bounded number of its points, the first and the last included."""
     if history is None:
         return None
     length = len(history["at"])
@@ -161,7 +161,7 @@ def _numbers(values: Sequence[Any] | pd.Series | np.ndarray) -> list[float | Non
 
 
 def _value(value: Any) -> Any:
-    """A JSON value: numbers to four digits, integers as such; None for what is not finite."""
+    """A JSON value: numbers to four digits, integers exact, None where not finite."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or value is pd.NA:

@@ -79,7 +79,7 @@ def figure_of(figure: Figure | None, width: float, height: float) -> Figure:
 def panel_axes(
     figure: Figure | None, count: int, *, xlabel: str, ylabel: str
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of panels that share both axes, at most three a row, labelled outside only."""
+    """Panels that share both axes, at most three per row, labelled at the outer edges only."""
     columns = min(count, 3)
     rows = math.ceil(count / columns)
     drawn = figure_of(
@@ -115,7 +115,7 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
 
 
 def across(handles: Sequence[Any], columns: int) -> list[Any]:
-    """Handles of a legend in the order that makes its rows, not its columns, read as given."""
+    """Legend handles, reordered so that rows (not columns) follow the given order."""
     return [handle for column in range(columns) for handle in handles[column::columns]]
 
 

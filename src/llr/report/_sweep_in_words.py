@@ -1,4 +1,4 @@
-"""What a sweep asked, in words."""
+"""A sweep in words: its question, grid and training."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ _Section = Mapping[str, Any]
 
 
 def asked(config: _Section, runs: pd.DataFrame, *, n_runs: int) -> list[str]:
-    """What a sweep asked, a sentence each; what its config does not say is left out.
+    """The question of a sweep in sentences, without what its config leaves open.
 
     Args:
         config: sections of plain values, as in the results file.
-        runs: one row a run, stored so far.
+        runs: one row per run, stored so far.
         n_runs: runs of the whole grid.
 
     Returns:
@@ -71,7 +71,7 @@ def asked(config: _Section, runs: pd.DataFrame, *, n_runs: int) -> list[str]:
 
 
 def time_label(config: _Section) -> str:
-    """What the moments of a loss curve count."""
+    """The unit of time of a loss curve."""
     flow = config.get("training", {}).get("optimizer") == "gradient_flow"
     return "flow time t" if flow else "steps"
 

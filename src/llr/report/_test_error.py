@@ -47,7 +47,7 @@ def plot_test_error(
 
     Each setting (scale, width, initialisation, and optimizer, learning rate, target, noise and the
     like where the table has them) has a panel of its own. Bars are one standard error, or the
-    quartiles for the median. A dashed line stands at each optimistic sample size. An error of
+    quartiles for the median. A dashed line marks each optimistic sample size. An error of
     zero is a hollow triangle at the lower edge, a cross at the upper edge stands where a run
     diverged. Of very many settings an even choice is shown, and the figure says so.
 

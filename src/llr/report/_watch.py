@@ -1,4 +1,4 @@
-"""The page of a running sweep, served to this machine only."""
+"""The page of a running sweep, served on this machine only."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def watch(
 ) -> None:
     """Serve the report of a sweep while it runs, until interrupted.
 
-    The page asks every few seconds whether the folder has changed, and loads anew if so. The
+    The page asks every few seconds whether the folder has changed, and reloads if so. The
     server listens on 127.0.0.1 only and answers nothing but this page.
 
     Args:
         folder: of the sweep.
         port: to listen on; 0: any that is free.
-        seconds: between two questions of the page.
+        seconds: between two checks of the page.
         ready: called once with the address of the page.
 
     Raises:
@@ -52,7 +52,7 @@ def serving(folder: Path, *, port: int = 0, seconds: float = 5.0) -> ThreadingHT
     """A server of the page, listening; errors as :func:`watch`."""
     check_number("seconds", seconds, above=0.0)
     page = _LivePage(folder, seconds)
-    page.html()  # what is wrong is said now, not in the browser
+    page.html()  # render once so that errors surface here
     try:
         return ThreadingHTTPServer((_ADDRESS, port), _handler(page))
     except (OSError, OverflowError) as error:
@@ -62,7 +62,7 @@ def serving(folder: Path, *, port: int = 0, seconds: float = 5.0) -> ThreadingHT
 
 
 class _LivePage:
-    """The page of a folder, made anew when the folder has changed and somebody looks."""
+    """The page of a folder, rendered again when it is asked for and the folder has changed."""
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self._folder = folder
@@ -71,7 +71,7 @@ class _LivePage:
         self._lock = threading.Lock()
 
     def version(self) -> str:
-        """A digest of what the folder's files look like from outside."""
+        """A digest of the names, sizes and times of the folder's files."""
         digest = hashlib.sha256()
         paths = SweepPaths(self._folder)
         for file in [paths.results, paths.config, *paths.shards()]:
@@ -101,7 +101,7 @@ def _handler(page: _LivePage) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             """Answer a browser on this machine."""
             host = (self.headers.get("Host") or "").rpartition(":")[0]
-            if host not in (_ADDRESS, "localhost"):  # another site's name led here
+            if host not in (_ADDRESS, "localhost"):  # reached under another site's name
                 self.send_error(HTTPStatus.FORBIDDEN)
                 return
             make, kind = answers.get(self.path, (None, ""))
@@ -113,7 +113,7 @@ def _handler(page: _LivePage) -> type[BaseHTTPRequestHandler]:
             except (LLRError, OSError) as error:
                 status, kind = HTTPStatus.SERVICE_UNAVAILABLE, "text/plain; charset=utf-8"
                 body = str(error).encode()
-            with suppress(ConnectionError):  # the browser went on before it was answered
+            with suppress(ConnectionError):  # the browser left before the answer
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))

@@ -1,4 +1,4 @@
-"""The papers' results, and local recovery beyond them: a YAML file and a verdict each."""
+"""The papers' results, and local recovery beyond them: each with a YAML file and a verdict."""
 
 from llr.reproduce._gallery import write_page
 from llr.reproduce._job import Job

@@ -34,7 +34,7 @@ def judge_jmlr_fig3(finished: Finished) -> Outcome:
 
 
 def judge_optimistic_fig4(finished: Finished) -> Outcome:
-    """A panel an architecture, the rows named by the number of parameters."""
+    """One panel per architecture, the rows named by the number of parameters."""
     summary, switches = _measured(finished)
     sizes = finished.runs.drop_duplicates(_ROW).set_index(_ROW)["n_parameters"]
     panels = []

@@ -106,7 +106,7 @@ def _verdict(finished: Finished, summary: pd.DataFrame, found: dict[str, Condens
         f"The mean test error settles below {paper['settles'][0]['below']:g} "
         f"{_from(first['dropout'])} with dropout and {_from(first['no dropout'])} without.",
         tuple(comparisons),
-        f"In full: {'; '.join(words)}. At n = {paper['condensation_at']} the neurons stand in "
+        f"In full: {'; '.join(words)}. At n = {paper['condensation_at']} the neurons form "
         f"{dropout.n_clusters} clusters with dropout and {without.n_clusters} without (|cosine| at "
         f"least {paper['cosine']:g}), {_in_largest(dropout, 4):.0%} and "
         f"{_in_largest(without, 4):.0%} of them in the largest four.",

@@ -54,7 +54,7 @@ def switching_table(
     """Where each row switches, beside the theory and the paper.
 
     Args:
-        runs: one row a run.
+        runs: one row per run.
         by: columns that tell rows apart.
         threshold: of the test MSE.
         expected: the paper's figure for a row, given its values of ``by``.

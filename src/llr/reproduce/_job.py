@@ -31,7 +31,7 @@ class Job:
         overrides: config values by dotted key, for every sweep, that win over the shipped ones.
 
     Raises:
-        InvalidInputError: if there is no such reproduction or optimizer.
+        InvalidInputError: if the reproduction or optimizer does not exist.
 
     Example:
         >>> job = Job("optimistic-fig1", quick=True)
@@ -72,7 +72,7 @@ class Job:
         return Path(self.output) / "-".join(filter(None, (name, other, "quick" * self.quick)))
 
     def sweeps(self) -> list[tuple[Plan, Config]]:
-        """The sweeps as configs, a plan each; nothing is written or trained.
+        """The sweeps as configs, with a plan for each; nothing is written or trained.
 
         Returns:
             Plans and configs; none where nothing is trained.

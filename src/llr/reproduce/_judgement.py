@@ -31,7 +31,7 @@ class Finished:
         settings: its YAML.
         optimizer: how it was trained; empty where nothing was.
         quick: whether this is the small size.
-        runs: one row a run of all sweeps, with the columns of ``load_results``, ``variant``, and
+        runs: one row per run of all sweeps, with the columns of ``load_results``, ``variant``, and
             one for every value under trial (``lr``).
         sweeps: plan and config of every sweep.
     """
@@ -87,7 +87,7 @@ class Outcome:
     """A judged reproduction.
 
     Attributes:
-        verdict: what came out beside what was expected.
+        verdict: the measured numbers beside the expected ones.
         figures: by file name.
         data: what the figures show, by file name.
     """

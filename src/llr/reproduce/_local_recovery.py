@@ -65,7 +65,7 @@ def judge(finished: Finished) -> Outcome:
 
 
 def _theory(finished: Finished) -> pd.DataFrame:
-    """What the theory says, a row a variant.
+    """The values of the theory, one row per variant.
 
     ``optimistic_sample_size`` is the least upper bound, ``bound_only`` whether it is no more than
     that. ``linear_part`` is the dimension of what neurons near zero add to lowest order, the linear
@@ -93,7 +93,7 @@ def _theory(finished: Finished) -> pd.DataFrame:
 
 
 def local_errors(runs: pd.DataFrame) -> pd.DataFrame:
-    """Median and quartiles over the seeds of the test MSE / eps^2, a row a variant, eps and n."""
+    """Median and quartiles of the test MSE / eps^2 over seeds, one row per variant, eps and n."""
     errors = errors_of(runs)
     groups = runs.assign(test_mse=errors, ratio=errors / runs["init_std"] ** 2).groupby(
         ["variant", "optimistic_sample_size", "init_std", "sample_size"], sort=False, dropna=False
@@ -117,7 +117,7 @@ def _quantile(values: pd.Series, share: float) -> float:
 
 
 def error_orders(runs: pd.DataFrame) -> pd.DataFrame:
-    r"""The exponent a of the test MSE ~ eps^a, a row a variant and n.
+    r"""The exponent a of the test MSE ~ eps^a, one row per variant and n.
 
     Fitted for each seed, whose samples and direction of noise are the same for every eps; the
     median over the seeds, with the least and the greatest. Errors out of
@@ -165,7 +165,7 @@ def onset(orders: pd.DataFrame, above: float) -> int | None:
 
 
 def _cliffs(orders: pd.DataFrame) -> pd.DataFrame:
-    """Where the exponent jumps, and what it is on both sides, a row a variant."""
+    """Where the exponent jumps, and what it is on both sides, one row per variant."""
     rows = []
     for variant, group in orders.groupby("variant", sort=False):
         first, second = (onset(group, value) for value in (_BETWEEN_2_AND_4, _BETWEEN_4_AND_8))
@@ -226,13 +226,13 @@ def _verdict(name: str, cliffs: pd.DataFrame) -> Verdict:
         words.append(f"Where only an upper bound is known: {pairs}.")
     if len(second):
         hits = int((second["next_order_from"] == second["expected"]).sum())
-        words.append(f"The second cliff stands where expected in {hits} of {len(second)}.")
+        words.append(f"The second cliff is where expected in {hits} of {len(second)}.")
     return Verdict(name, headline, tuple(comparisons), " ".join(words))
 
 
 @style()
 def draw_cliffs(errors: pd.DataFrame, orders: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Test MSE / eps^2 against n for every eps, and the exponent of eps, a column a variant."""
+    """Test MSE / eps^2 against n for every eps, and the exponent of eps, one column per variant."""
     figure = figure_of(None, 7.0, 3.9)
     axes = figure.subplots(
         2, len(titles), sharey="row", sharex="col", squeeze=False, height_ratios=(2.4, 1)

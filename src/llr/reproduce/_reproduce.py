@@ -23,7 +23,7 @@ class Reproduced:
 
     Attributes:
         name: of the reproduction.
-        verdict: what came out, beside what was expected.
+        verdict: the measured numbers beside the expected ones.
         size: what was trained, how it ended and how long it took, in a sentence.
         folder: where verdict, figures and data are.
         files: those files, by what they are: ``verdict``, ``figures``, ``data``.
@@ -53,9 +53,9 @@ def reproduce(
     overrides: Mapping[str, Any] | None = None,
     progress: bool | None = None,
 ) -> Reproduced:
-    """Make one of the papers' results again: train what is missing, draw, compare.
+    """Reproduce one of the papers' results: train the missing runs, draw, compare.
 
-    Every sweep is an ordinary one below ``output / name``; called again, only what is missing is
+    Every sweep is an ordinary one below ``output / name``; called again, only missing runs are
     trained. Figures (PNG and SVG), the data that they show (CSV) and the verdict (JSON) are
     written beside the sweeps.
 
@@ -71,7 +71,7 @@ def reproduce(
         The verdict, and where everything is.
 
     Raises:
-        InvalidInputError: if there is no such reproduction or optimizer.
+        InvalidInputError: if the reproduction or optimizer does not exist.
         ConfigError: if an override is wrong.
         StoreError: if a folder holds another sweep.
 

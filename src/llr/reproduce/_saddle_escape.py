@@ -75,20 +75,20 @@ def judge(finished: Finished) -> Outcome:
 
 
 def trajectory(config: Config, *, first: float, moments: int, tolerance: float) -> pd.DataFrame:
-    """One run of the flow, looked at in log-spaced moments.
+    """One run of the flow, recorded at logarithmically spaced times.
 
     Singular values of the tangent matrix are counted above a tolerance in units of the largest
     one at the end of the run, so that a network that is still small has rank 0.
 
     Args:
         config: of the single run.
-        first: flow time of the first moment.
+        first: flow time of the first record.
         moments: how many, the last at the config's ``max_time``.
         tolerance: in those units.
 
     Returns:
-        A row a moment: ``time, train_mse, test_mse, rank, gap, clusters, neurons``; the last two
-        only for networks of hidden units.
+        One row per moment: ``time, train_mse, test_mse, rank, gap, clusters, neurons``; the last
+        two only for networks with hidden units.
     """
     problem = build_problem([single_run(config)])
     optimizer = config.training.build()
@@ -148,7 +148,7 @@ def plateaus(table: pd.DataFrame) -> pd.DataFrame:
 
 @style()
 def draw_trajectories(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Losses above; rank, and clusters where there are hidden units, below; a column a run."""
+    """Losses above; rank, and clusters where there are hidden units, below; one column per run."""
     figure = figure_of(None, 7.0, 3.4)
     axes = figure.subplots(2, len(tables), sharex="col", squeeze=False, height_ratios=(1.3, 1))
     for (top, bottom), (variant, table) in zip(axes.T, tables.items(), strict=True):

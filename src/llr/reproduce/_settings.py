@@ -147,7 +147,7 @@ def plan_sweeps(
         overrides: config values by dotted key that win over all others.
 
     Returns:
-        One plan a sweep; none where the reproduction trains nothing.
+        One plan per sweep; none where the reproduction trains nothing.
 
     Raises:
         InvalidInputError: if the reproduction has no such optimizer.

@@ -20,7 +20,7 @@ _LIMITS = (1e-8, 1.0)
 
 
 def judge_toys(finished: Finished) -> Outcome:
-    """A panel a toy model, a row a target."""
+    """One panel per toy model, one row per target."""
     by, paper = ["model", "variant"], finished.paper
     summary = summary_table(finished.runs, by=by, threshold=paper["threshold"])
 
@@ -110,7 +110,7 @@ _MATRIX_PANELS = {
 
 
 def judge_initial_sizes(finished: Finished) -> Outcome:
-    """A panel a model, a row a standard deviation of the start, the largest first."""
+    """One panel per model, one row per standard deviation of the start, the largest first."""
     by, paper = ["variant", "init_std"], finished.paper
     summary = summary_table(finished.runs, by=by, threshold=paper["threshold"])
     switches = switching_table(

@@ -18,7 +18,7 @@ class Comparison:
         what: the quantity and the row it belongs to.
         expected: the number to compare with; None where there is none and the row is a record.
         source: where that number comes from.
-        measured: what came out; None where it lies outside the measured range.
+        measured: the measured number; None where it lies outside the measured range.
         tolerance: largest difference that still counts as agreement.
         relation: what the measured number should be to the expected one.
     """
@@ -61,7 +61,7 @@ class Verdict:
 
     Attributes:
         name: name of the reproduction.
-        headline: what came out, in one sentence.
+        headline: the result in one sentence.
         comparisons: number by number.
         findings: further sentences with the numbers that matter; may be empty.
 

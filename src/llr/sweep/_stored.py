@@ -36,7 +36,7 @@ class StoredSweep:
         folder: where it is.
         name: of the experiment.
         n_runs: runs of the grid, finished or not.
-        runs: one row a stored run, columns as in the results files.
+        runs: one row per stored run, columns as in the results files.
         config: sections of plain values.
         environment: where it ran; empty while the sweep has not said so.
         store: records, loss curves and parameters.

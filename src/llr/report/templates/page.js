@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const find = (id) => document.getElementById(id);
 
-  // A server that watches a running sweep says so; a page from the disk asks nobody.
+  // A server that watches a running sweep says so; a page opened from the disk never asks.
   if (data.watch) {
     setInterval(async () => {
       try {
@@ -45,7 +45,7 @@
   // Plotly reads a little HTML in its texts; names must not be read so.
   const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const short = (value) => {
-    if (value === null) return "not finite";
+    if (value === null) return "infinite"; // of a run that diverged
     if (value === 0) return "0";
     const exponent = Math.floor(Math.log10(Math.abs(value)));
     return exponent < -2 || exponent > 4 ? value.toExponential(1).replace("e+", "e") : String(Number(value.toPrecision(3)));
@@ -107,7 +107,7 @@
     return { low, high, type: "log", range: [low - 0.1, high + 0.1], tickvals: ticks.map((p) => 10 ** p), ticktext: ticks.map(powerName) };
   }
 
-  /* What one sees when pointing at a cell: the cell, and the run that a click opens. */
+  /* The text shown on hovering over a cell: the cell, and the run that a click opens. */
   function cellText(row, j) {
     const lines = [
       `<b>${plain(nameOf(row))}, n = ${sizes[j]}</b>`,
@@ -210,7 +210,7 @@
     listen(chart, ({ pointNumber: [i, j] }) => group.rows[i].runs[j][0]);
   }
 
-  /* Open the run that a click on a point means; charts are redrawn, so old listeners go. */
+  /* Open the run of a clicked point; charts are redrawn, so old listeners are removed. */
   function listen(chart, runAt) {
     chart.removeAllListeners("plotly_click");
     chart.on("plotly_click", ({ points }) => {
@@ -228,7 +228,7 @@
       ...row[state.statistic], ...row.runs.flat().map((k) => runs[k].test),
     ]);
     const { low, high, ...errorAxis } = logAxis(values);
-    // Zero and what is not finite stand at the edges, as hollow triangles.
+    // Zeros and numbers that are not finite are drawn at the edges, as hollow triangles.
     const place = (value) => (value === null ? 10 ** high : value > 0 ? value : 10 ** low);
     const symbol = (value, usual) => (value === null ? "triangle-up-open" : value > 0 ? usual : "triangle-down-open");
     const traces = mine.flatMap((row) => {
