@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from llr.errors import InvalidInputError, check_choice, check_positive_int
-from llr.models._convolution import (
+from llr.models._factorization import MatrixFactorization
+from llr.models._fully_connected import MLP, TwoLayerTanhMLP
+from llr.models._tanh_convolution import (
     NoShareTanhConv1D,
     NoShareTanhConv2D,
     SharedTanhConv1D,
     SharedTanhConv2D,
 )
-from llr.models._factorization import MatrixFactorization
-from llr.models._fully_connected import MLP, TwoLayerTanhMLP
 from llr.models._toy import DiagonalNetwork, DifferenceOfSquares, ToyLinear, ToyNonlinear
 
 __all__ = ["MODEL_NAMES", "ModelName", "ModelSizes", "build_model", "scaled_width"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,21 +11,118 @@ from torch import Tensor, nn
 from llr.errors import InvalidInputError, check_choice, check_positive_int
 from llr.models._activations import ACTIVATIONS
 from llr.models._two_layer import (
+    AbstractTwoLayer,
     AbstractTwoLayerTanh,
     TwoLayerStructure,
     fully_connected_structure,
 )
 from llr.seeds import drawing_from
 
-__all__ = ["MLP", "Activation", "PaperTeacherMLP", "TwoLayerTanhMLP"]
+__all__ = ["MLP", "Activation", "PaperTeacherMLP", "TwoLayerMLP", "TwoLayerTanhMLP"]
 
-Activation = Literal["tanh", "sigmoid", "relu", "gelu", "softplus", "erf", "sin", "identity"]
+Activation = Literal[
+    "tanh",
+    "sigmoid",
+    "arctan",
+    "erf",
+    "softsign",
+    "tanhshrink",
+    "rational",
+    "softplus",
+    "logsigmoid",
+    "silu",
+    "gelu",
+    "gelu_tanh",
+    "mish",
+    "relu",
+    "leaky_relu",
+    "abs",
+    "hardtanh",
+    "relu6",
+    "hardsigmoid",
+    "hardswish",
+    "softshrink",
+    "elu",
+    "celu",
+    "selu",
+    "sin",
+    "cos",
+    "exp",
+    "gaussian",
+    "square",
+    "cube",
+    "identity",
+]
+"""The names of ``ACTIVATIONS``."""
 
 PAPER_KERNEL = (0.6, 0.8, 1.0)
 """The kernel of the papers' target (JMLR 26, Eq. 8)."""
 
 
-class TwoLayerTanhMLP(AbstractTwoLayerTanh):
+class TwoLayerMLP(AbstractTwoLayer):
+    """Two-layer fully connected network with any activation.
+
+    With d inputs, m hidden neurons and the activation sigma,
+
+        f(x) = sum_{i=1..m} a_i sigma(sum_{t=1..d} w_it x_t + b_i) + c,
+
+    where ``hidden.weight`` is w (m, d), ``hidden.bias`` b (m,), ``output.weight`` a (1, m) and
+    ``output.bias`` c (1,). A bias that is switched off does not exist as a parameter.
+
+    Args:
+        input_dim: d, number of inputs.
+        width: m, number of hidden neurons.
+        activation: name of sigma, a key of ``ACTIVATIONS``.
+        hidden_bias: whether hidden neurons have a bias (the papers' experiments: yes).
+        output_bias: whether the output has a bias (the papers' experiments: no).
+        dtype: of the parameters.
+        device: of the parameters; they are drawn on the CPU and moved.
+        generator: CPU generator for PyTorch's default initialisation; None draws from the
+            global one, as PyTorch's own layers do.
+
+    Raises:
+        InvalidInputError: if a size is not a positive integer or the activation is unknown.
+
+    Example:
+        >>> model = TwoLayerMLP(5, width=3, activation="silu")
+        >>> model(torch.zeros(7, 5, dtype=torch.float64)).shape
+        torch.Size([7, 1])
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        *,
+        width: int,
+        activation: Activation | str = "tanh",
+        hidden_bias: bool = True,
+        output_bias: bool = False,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_positive_int("input_dim", input_dim)
+        check_positive_int("width", width)
+        self.activation = check_choice("activation", activation, tuple(ACTIVATIONS))
+        with drawing_from(generator):
+            self.hidden = nn.Linear(input_dim, width, bias=hidden_bias, dtype=dtype)
+            self.output = nn.Linear(width, 1, bias=output_bias, dtype=dtype)
+        self.to(device)
+
+    @property
+    def structure(self) -> TwoLayerStructure:
+        """How the parameters make the hidden units."""
+        assert isinstance(self.hidden, nn.Linear)
+        return fully_connected_structure(
+            self.hidden,
+            self.output,
+            prefixes=("hidden", "output"),
+            activation=self.activation,
+        )
+
+
+class TwoLayerTanhMLP(TwoLayerMLP, AbstractTwoLayerTanh):
     """Two-layer fully connected tanh network.
 
     With d inputs and m hidden neurons,
@@ -68,19 +165,15 @@ class TwoLayerTanhMLP(AbstractTwoLayerTanh):
         device: torch.device | str | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
-        check_positive_int("input_dim", input_dim)
-        check_positive_int("width", width)
-        with drawing_from(generator):
-            self.hidden = nn.Linear(input_dim, width, bias=hidden_bias, dtype=dtype)
-            self.output = nn.Linear(width, 1, bias=output_bias, dtype=dtype)
-        self.to(device)
-
-    @property
-    def structure(self) -> TwoLayerStructure:
-        """How the parameters make the hidden units."""
-        assert isinstance(self.hidden, nn.Linear)
-        return fully_connected_structure(self.hidden, self.output, prefixes=("hidden", "output"))
+        super().__init__(
+            input_dim,
+            width=width,
+            hidden_bias=hidden_bias,
+            output_bias=output_bias,
+            dtype=dtype,
+            device=device,
+            generator=generator,
+        )
 
 
 class PaperTeacherMLP(AbstractTwoLayerTanh):
@@ -157,7 +250,7 @@ class MLP(nn.Module):
         input_dim: d, number of inputs.
         widths: m_1..m_{L-1}, hidden widths; empty for a linear model.
         output_dim: c, number of outputs.
-        activation: name of sigma.
+        activation: name of sigma, a key of ``ACTIVATIONS``.
         hidden_bias: whether hidden layers have biases.
         output_bias: whether the output layer has a bias.
         dtype: of the parameters.
@@ -182,7 +275,7 @@ class MLP(nn.Module):
         *,
         widths: Sequence[int],
         output_dim: int = 1,
-        activation: Activation = "tanh",
+        activation: Activation | str = "tanh",
         hidden_bias: bool = True,
         output_bias: bool = False,
         dtype: torch.dtype = torch.float64,
@@ -199,7 +292,7 @@ class MLP(nn.Module):
         for position, size in enumerate(sizes):
             name = "input_dim" if position == 0 else f"widths[{position - 1}]"
             check_positive_int("output_dim" if position == len(sizes) - 1 else name, size)
-        self.activation: Activation = check_choice("activation", activation, get_args(Activation))
+        self.activation: str = check_choice("activation", activation, tuple(ACTIVATIONS))
         last = len(sizes) - 2
         with drawing_from(generator):
             self.layers = nn.ModuleList(
@@ -225,12 +318,14 @@ class MLP(nn.Module):
 
     @property
     def structure(self) -> TwoLayerStructure | None:
-        """The two-layer structure where this is a two-layer tanh network with one output."""
-        two_layer = len(self.layers) == 2 and self.activation == "tanh"
-        if not two_layer or self._linear(1).out_features != 1:
+        """The two-layer structure where there is one hidden layer and one output."""
+        if len(self.layers) != 2 or self._linear(1).out_features != 1:
             return None
         return fully_connected_structure(
-            self._linear(0), self._linear(1), prefixes=("layers.0", "layers.1")
+            self._linear(0),
+            self._linear(1),
+            prefixes=("layers.0", "layers.1"),
+            activation=self.activation,
         )
 
     def _linear(self, l: int) -> nn.Linear:

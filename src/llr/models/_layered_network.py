@@ -20,9 +20,9 @@ import numpy as np
 from torch import nn
 
 from llr.models._activations import Pointwise, activation_of
-from llr.models._convolution import LocallyConnected1D, LocallyConnected2D
 from llr.models._fully_connected import MLP
-from llr.models._two_layer import AbstractTwoLayerTanh
+from llr.models._locally_connected import LocallyConnected1D, LocallyConnected2D
+from llr.models._two_layer import AbstractTwoLayer
 
 __all__ = ["Layer", "LayeredNetwork", "layered_network"]
 
@@ -132,12 +132,12 @@ def _parts(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module
             yield f"{prefix}layers.{l}.", layer
             if l < len(module.layers) - 1:
                 yield "", Pointwise(module.activation)
-    elif getattr(type(module), "forward", None) is AbstractTwoLayerTanh.forward:
-        assert isinstance(module, AbstractTwoLayerTanh)
+    elif getattr(type(module), "forward", None) is AbstractTwoLayer.forward:
+        assert isinstance(module, AbstractTwoLayer)
         if not isinstance(module.hidden, nn.Linear):
             yield "", _AddChannel()
         yield f"{prefix}hidden.", module.hidden
-        yield "", nn.Tanh()
+        yield "", Pointwise(module.activation)
         if not isinstance(module.hidden, nn.Linear):
             yield "", nn.Flatten()
         yield f"{prefix}output.", module.output

@@ -1,13 +1,14 @@
-"""The two-layer tanh family: one structure behind fully connected and convolutional networks.
+"""The two-layer family: one structure behind fully connected and convolutional networks.
 
 Every member computes, with C channels and P positions,
 
-    f(x) = sum_{i=1..C} sum_{j=1..P} a_ij tanh(<w_i(j), x[window_j]> + b_i(j)) + c,
+    f(x) = sum_{i=1..C} sum_{j=1..P} a_ij sigma(<w_i(j), x[window_j]> + b_i(j)) + c,
 
-where ``window_j`` is the tuple of input coordinates that position j sees. Fully connected: one
-position that sees the whole input, C = width. Convolution without sharing: P windows, a kernel
-for each channel and position. Convolution with sharing: one kernel and one bias per channel, an
-output weight for each channel and position.
+where sigma is the activation, tanh in the papers, and ``window_j`` is the tuple of input
+coordinates that position j sees. Fully connected: one position that sees the whole input,
+C = width. Convolution without sharing: P windows, a kernel for each channel and position.
+Convolution with sharing: one kernel and one bias per channel, an output weight for each channel
+and position.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from llr._types import Parameters
+from llr.models._activations import ACTIVATIONS, activation_of
 
 __all__ = [
+    "AbstractTwoLayer",
     "AbstractTwoLayerTanh",
     "ParameterNames",
     "TwoLayerStructure",
@@ -56,7 +59,7 @@ class ParameterNames(NamedTuple):
 
 @dataclass(frozen=True)
 class TwoLayerStructure:
-    """How the parameters of a two-layer tanh network make its hidden units.
+    """How the parameters of a two-layer network make its hidden units.
 
     Attributes:
         input_shape: shape of one input; windows index the flattened input.
@@ -66,6 +69,7 @@ class TwoLayerStructure:
         names: the module's parameter names; a bias that does not exist is None.
         kernels_shape: shape of the module's hidden weight.
         bias_shape: shape of the module's hidden bias, where there is one.
+        activation: name of the activation, a key of ``ACTIVATIONS``.
     """
 
     input_shape: tuple[int, ...]
@@ -75,6 +79,7 @@ class TwoLayerStructure:
     names: ParameterNames
     kernels_shape: tuple[int, ...]
     bias_shape: tuple[int, ...]
+    activation: str = "tanh"
 
     @property
     def positions(self) -> int:
@@ -150,14 +155,18 @@ class TwoLayerStructure:
         return params
 
 
-class AbstractTwoLayerTanh(nn.Module, ABC):
-    """Interface of the two-layer tanh networks: ``hidden`` layer, tanh, flatten, ``output``.
+class AbstractTwoLayer(nn.Module, ABC):
+    """Interface of the two-layer networks: ``hidden`` layer, activation, flatten, ``output``.
 
     A concrete class builds ``self.hidden`` and ``self.output`` and states its structure.
+
+    Attributes:
+        activation: name of the activation, a key of ``ACTIVATIONS``.
     """
 
     hidden: nn.Module
     output: nn.Linear
+    activation: str = "tanh"
 
     @property
     @abstractmethod
@@ -180,7 +189,8 @@ class AbstractTwoLayerTanh(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of shape (n, 1) at inputs of shape (n, *input_shape)."""
-        return self.output(torch.tanh(self.hidden(self._hidden_input(x))).flatten(1))
+        sigma = ACTIVATIONS[self.activation].function
+        return self.output(sigma(self.hidden(self._hidden_input(x))).flatten(1))
 
     def extra_repr(self) -> str:
         """Sizes and number of parameters, for ``print(model)``."""
@@ -188,16 +198,25 @@ class AbstractTwoLayerTanh(nn.Module, ABC):
         parts = [f"input_shape={shape.input_shape}", f"width={shape.channels}"]
         if shape.positions > 1 or shape.window_size < shape.input_size:
             parts += [f"positions={shape.positions}", f"window_size={shape.window_size}"]
+        if self.activation != "tanh":
+            parts.append(f"activation={self.activation!r}")
         parts.append(f"parameters={shape.n_parameters}")
         return ", ".join(parts)
 
 
-def two_layer_structure(module: nn.Module) -> TwoLayerStructure | None:
-    """The structure of a two-layer tanh network, or None for any other module.
+class AbstractTwoLayerTanh(AbstractTwoLayer, ABC):
+    """Interface of the two-layer networks whose activation is tanh."""
+
+
+def two_layer_structure(
+    module: nn.Module, *, activation: str | None = "tanh"
+) -> TwoLayerStructure | None:
+    """The structure of a two-layer network with one output, or None for any other module.
 
     Args:
-        module: any module; recognised are the two-layer classes of ``llr.models``, and
-            ``nn.Sequential(nn.Linear, nn.Tanh, nn.Linear)`` with one output.
+        module: any module; recognised are the two-layer classes of ``llr.models``, ``MLP`` with one
+            hidden layer, and ``nn.Sequential`` of ``nn.Linear``, an activation and ``nn.Linear``.
+        activation: the name that the activation must have; None: any of ``ACTIVATIONS``.
 
     Returns:
         The structure, or None if the module is not such a network.
@@ -208,25 +227,33 @@ def two_layer_structure(module: nn.Module) -> TwoLayerStructure | None:
         ((0, 1, 2), (1, 2, 3), (2, 3, 4))
     """
     structure = getattr(module, "structure", None)
-    if isinstance(structure, TwoLayerStructure):
-        return structure
+    if not isinstance(structure, TwoLayerStructure):
+        structure = _sequential_structure(module)
+    if structure is None or activation not in (None, structure.activation):
+        return None
+    return structure
+
+
+def _sequential_structure(module: nn.Module) -> TwoLayerStructure | None:
+    """The structure of linear layer, activation, linear layer."""
     if type(module) is not nn.Sequential or len(module) != 3:
         return None
-    hidden, activation, output = module
+    hidden, middle, output = module
+    row = activation_of(middle)
     if not (
         type(hidden) is nn.Linear
-        and type(activation) is nn.Tanh
+        and row is not None
         and type(output) is nn.Linear
         and output.out_features == 1
     ):
         return None
-    return fully_connected_structure(hidden, output, prefixes=("0", "2"))
+    return fully_connected_structure(hidden, output, prefixes=("0", "2"), activation=row.name)
 
 
 def fully_connected_structure(
-    hidden: nn.Linear, output: nn.Linear, *, prefixes: tuple[str, str]
+    hidden: nn.Linear, output: nn.Linear, *, prefixes: tuple[str, str], activation: str = "tanh"
 ) -> TwoLayerStructure:
-    """Structure of ``output(tanh(hidden(x)))`` with one output."""
+    """Structure of ``output(sigma(hidden(x)))`` with one output."""
     d = hidden.in_features
     return TwoLayerStructure(
         input_shape=(d,),
@@ -236,6 +263,7 @@ def fully_connected_structure(
         names=bias_names(hidden.bias is not None, output.bias is not None, prefixes=prefixes),
         kernels_shape=(hidden.out_features, d),
         bias_shape=(hidden.out_features,),
+        activation=activation,
     )
 
 

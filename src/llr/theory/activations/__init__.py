@@ -1,11 +1,5 @@
-"""What theory knows of each activation."""
+"""What theory knows of each activation, keyed by the names of ``llr.models.ACTIVATIONS``."""
 
-from llr.theory.activations._symmetry import (
-    ODD,
-    VALUE_AT_ZERO,
-)
+from llr.theory.activations._symmetry import NEVER_ZERO, ODD, VALUE_AT_ZERO
 
-__all__ = [
-    "ODD",
-    "VALUE_AT_ZERO",
-]
+__all__ = ["NEVER_ZERO", "ODD", "VALUE_AT_ZERO"]

@@ -1,18 +1,35 @@
-"""Properties of activations by name."""
+"""Symmetry and zeros of activations, keyed by the names of ``llr.models.ACTIVATIONS``."""
 
-__all__ = ["ODD", "VALUE_AT_ZERO"]
+from __future__ import annotations
 
-VALUE_AT_ZERO = {
-    "tanh": 0.0,
-    "sigmoid": 0.5,
-    "relu": 0.0,
-    "gelu": 0.0,
-    "softplus": 0.6931471805599453,
-    "erf": 0.0,
-    "sin": 0.0,
-    "identity": 0.0,
+import torch
+
+from llr.models import ACTIVATIONS
+
+__all__ = ["NEVER_ZERO", "ODD", "VALUE_AT_ZERO"]
+
+VALUE_AT_ZERO: dict[str, float] = {
+    name: float(row.function(torch.zeros((), dtype=torch.float64)))
+    for name, row in ACTIVATIONS.items()
 }
-"""Activations by name, with their value at zero."""
+"""sigma(0)."""
 
-ODD = frozenset({"tanh", "erf", "sin", "identity"})
+ODD = frozenset(
+    {
+        "tanh",
+        "arctan",
+        "erf",
+        "softsign",
+        "tanhshrink",
+        "rational",
+        "hardtanh",
+        "softshrink",
+        "sin",
+        "cube",
+        "identity",
+    }
+)
 """Activations with sigma(-z) = -sigma(z)."""
+
+NEVER_ZERO = frozenset({"sigmoid", "softplus", "logsigmoid", "exp", "gaussian"})
+"""Activations that vanish nowhere."""

@@ -6,18 +6,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from llr.models import MLP, two_layer_structure
+from llr.models import MLP, activation_of, two_layer_structure
 
 __all__ = ["FullyConnected", "read_fully_connected"]
-
-_MODULES: dict[type[nn.Module], str] = {
-    nn.Tanh: "tanh",
-    nn.Sigmoid: "sigmoid",
-    nn.ReLU: "relu",
-    nn.GELU: "gelu",
-    nn.Softplus: "softplus",
-    nn.Identity: "identity",
-}
 
 
 @dataclass(frozen=True)
@@ -29,14 +20,12 @@ class FullyConnected:
         weights: names of the weights of layers 1..L.
         biases: names of their biases, None for layers without.
         activation: name of the activation of the hidden layers.
-        detail: the activation's options, where it is a module.
     """
 
     sizes: tuple[int, ...]
     weights: tuple[str, ...]
     biases: tuple[str | None, ...]
     activation: str
-    detail: str = ""
 
     @property
     def depth(self) -> int:
@@ -60,7 +49,7 @@ def read_fully_connected(model: nn.Module) -> FullyConnected | None:
     Recognised are ``MLP``, the fully connected two-layer classes, and ``nn.Sequential`` of
     ``nn.Linear`` layers with one and the same activation between them.
     """
-    structure = two_layer_structure(model)
+    structure = two_layer_structure(model, activation=None)
     if structure is not None:
         if structure.kernels_shape != (structure.channels, structure.input_size):
             return None  # a convolution
@@ -69,7 +58,7 @@ def read_fully_connected(model: nn.Module) -> FullyConnected | None:
             sizes=(structure.input_size, structure.channels, 1),
             weights=(names.kernels, names.output),
             biases=(names.kernel_bias, names.output_bias),
-            activation="tanh",
+            activation=structure.activation,
         )
     if type(model) is MLP:
         return _from_linears(
@@ -77,19 +66,17 @@ def read_fully_connected(model: nn.Module) -> FullyConnected | None:
         )
     if type(model) is not nn.Sequential or len(model) % 2 == 0:
         return None
-    activations = list(model)[1::2]
-    if any(type(module) not in _MODULES for module in activations):
+    rows = [activation_of(module) for module in list(model)[1::2]]
+    names = {None if row is None else row.name for row in rows}
+    if len(names) > 1 or None in names:
         return None
-    if len({repr(module) for module in activations}) > 1:
-        return None
-    name = _MODULES[type(activations[0])] if activations else "identity"
-    detail = repr(activations[0]) if name in ("gelu", "softplus") else ""
+    name = next((name for name in names if name is not None), "identity")
     prefixes = [str(l) for l in range(0, len(model), 2)]
-    return _from_linears(prefixes, list(model)[::2], name, detail)
+    return _from_linears(prefixes, list(model)[::2], name)
 
 
 def _from_linears(
-    prefixes: list[str], layers: list[nn.Module], activation: str, detail: str = ""
+    prefixes: list[str], layers: list[nn.Module], activation: str
 ) -> FullyConnected | None:
     """The network made of these linear layers."""
     linears = [layer for layer in layers if type(layer) is nn.Linear]
@@ -103,5 +90,4 @@ def _from_linears(
             for prefix, layer in zip(prefixes, linears, strict=True)
         ),
         activation=activation,
-        detail=detail,
     )

@@ -15,7 +15,7 @@ from llr.errors import InvalidInputError
 from llr.seeds import generator
 from llr.theory._closed_forms import deep_network_bound, relu_network_bound
 from llr.theory._embed import embed_layers
-from llr.theory.activations import VALUE_AT_ZERO
+from llr.theory.activations import NEVER_ZERO, VALUE_AT_ZERO
 from llr.theory.deep import FullyConnected
 from llr.theory.sizes._deep_target import deep_target
 from llr.theory.sizes._sample_size import Published, SampleSize
@@ -40,11 +40,12 @@ def deep_network_size(
     c, output_bias = layers.sizes[-1], layers.biases[-1] is not None
     at_zero = VALUE_AT_ZERO[layers.activation]
     if isinstance(target, int) and target == 0:
-        # All parameters zero: the last hidden layer is sigma(0), of one sign where not 0.
-        value = c if output_bias or at_zero else 0
+        # All parameters zero: the last hidden layer is sigma(0).
+        upper = c if output_bias or at_zero else 0
+        lower = c if output_bias or _never_zero(layers) else 0
         witness = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
         theorem = "all parameters zero"
-        return _size(model, value, value, theorem, None, "the zero function", witness)
+        return _size(model, lower, upper, theorem, None, "the zero function", witness)
     narrow, values = _with_biases_of(layers, *deep_target(layers, target))
     if any(a > b for a, b in zip(narrow.widths, layers.widths, strict=True)):
         raise InvalidInputError(
@@ -66,6 +67,13 @@ def deep_network_size(
     words = f"a function of a network of hidden widths {narrow.widths}"
     lower = _least(model, witness, layers)
     return _size(model, lower, upper, printed.theorem, published, words, witness)
+
+
+def _never_zero(layers: FullyConnected) -> bool:
+    """Whether no parameters make the last hidden layer vanish."""
+    shallow = layers.depth == 2 and layers.biases[0] is None
+    at_zero = VALUE_AT_ZERO[layers.activation] != 0
+    return layers.activation in NEVER_ZERO or (shallow and at_zero)
 
 
 def _size(

@@ -68,7 +68,7 @@ def _of_module(
         )
     for what, got, wanted in (
         ("depth", source.depth, layers.depth),
-        ("activation", source.activation + source.detail, layers.activation + layers.detail),
+        ("activation", source.activation, layers.activation),
         ("input size", source.sizes[0], layers.sizes[0]),
         ("output size", source.sizes[-1], layers.sizes[-1]),
     ):
