@@ -1,5 +1,34 @@
 """What theory knows of each activation, keyed by the names of ``llr.models.ACTIVATIONS``."""
 
+from llr.theory.activations._rows import (
+    ActivationRow,
+    Exponential,
+    ExponentialLinear,
+    Gaussian,
+    Kind,
+    Knot,
+    Piecewise,
+    Smooth,
+    Symmetry,
+    Wave,
+)
 from llr.theory.activations._symmetry import NEVER_ZERO, ODD, VALUE_AT_ZERO
+from llr.theory.activations._table import ROWS, row_of
 
-__all__ = ["NEVER_ZERO", "ODD", "VALUE_AT_ZERO"]
+__all__ = [
+    "NEVER_ZERO",
+    "ODD",
+    "ROWS",
+    "VALUE_AT_ZERO",
+    "ActivationRow",
+    "Exponential",
+    "ExponentialLinear",
+    "Gaussian",
+    "Kind",
+    "Knot",
+    "Piecewise",
+    "Smooth",
+    "Symmetry",
+    "Wave",
+    "row_of",
+]

@@ -47,7 +47,7 @@ def _eliminate(matrix: Residues, field: PrimeField) -> tuple[Integers, Residues]
 def _eliminate_few(matrix: Residues, field: PrimeField) -> tuple[Integers, Residues]:
     """The same for few columns, one by one."""
     rest, n, rank = matrix.copy(), len(matrix), 0
-    order, factors = np.arange(n), np.zeros(matrix.shape, dtype=np.int64)
+    order, factors = np.arange(n), np.zeros(matrix.shape, dtype=field.dtype)
     for column in range(matrix.shape[1]):
         pivots = np.flatnonzero(rest[rank:, column])
         if len(pivots) == 0:
@@ -56,7 +56,7 @@ def _eliminate_few(matrix: Residues, field: PrimeField) -> tuple[Integers, Resid
         for rows in (rest, factors, order):
             rows[swap] = rows[swap[::-1]]
         below = slice(rank + 1, n)
-        inverse = np.array(field.inverse(int(rest[rank, column])), dtype=np.int64)
+        inverse = np.array(field.inverse(int(rest[rank, column])), dtype=field.dtype)
         factors[rank, rank] = 1
         factors[below, rank] = field.times(rest[below, column], inverse)
         change = field.times(factors[below, rank, None], rest[rank, None, column:])

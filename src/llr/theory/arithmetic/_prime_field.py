@@ -11,16 +11,18 @@ long as sums stay below 2^53.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from llr.theory.arithmetic._exact_values import Floats, Integers
 
-__all__ = ["PrimeField", "Residues"]
+__all__ = ["LargePrimeField", "PrimeField", "Residues"]
 
 Residues: TypeAlias = npt.NDArray[np.int64]
 """Integers from 0 to p - 1."""
@@ -41,6 +43,7 @@ class PrimeField:
     """
 
     prime: int
+    dtype: ClassVar[npt.DTypeLike] = np.int64
 
     @cached_property
     def _powers_of_two(self) -> Residues:
@@ -94,6 +97,16 @@ class PrimeField:
             rest = (part << 31) + a * low - quotient.astype(np.int64) * p
         return self._below_p(self._from_zero(rest))
 
+    def residue(self, value: Fraction) -> int:
+        """A rational number modulo p."""
+        return value.numerator * pow(value.denominator, -1, self.prime) % self.prime
+
+    def array(self, values: Sequence[int]) -> Residues:
+        """Residues given as Python integers."""
+        out = np.empty(len(values), dtype=self.dtype)
+        out[:] = values
+        return out
+
     def inverse(self, a: int) -> int:
         """1 / a for a nonzero residue."""
         return pow(a, -1, self.prime)
@@ -138,6 +151,43 @@ class PrimeField:
     def _from_zero(self, a: Residues) -> Residues:
         """Add p where a < 0."""
         return a + (self.prime & (a >> 63))
+
+
+class LargePrimeField(PrimeField):
+    """The integers modulo a prime of any size, in arrays of Python integers: slow."""
+
+    dtype: ClassVar[npt.DTypeLike] = object
+
+    def residues(self, values: Floats) -> Residues:
+        """Floats modulo p."""
+        flat = [self.residue(Fraction(value)) for value in values.ravel().tolist()]
+        return self.array(flat).reshape(values.shape)
+
+    def negative(self, a: Residues) -> Residues:
+        """-a."""
+        return -a.astype(object) % self.prime
+
+    def plus(self, a: Residues, b: Residues) -> Residues:
+        """Sum a + b."""
+        return (a.astype(object) + b) % self.prime
+
+    def minus(self, a: Residues, b: Residues) -> Residues:
+        """Difference a - b."""
+        return (a.astype(object) - b) % self.prime
+
+    def times(self, a: Residues, b: Residues) -> Residues:
+        """Elementwise product a b."""
+        return a.astype(object) * b % self.prime
+
+    def sums(self, values: Residues, starts: Integers) -> Residues:
+        """Sums of the runs of a flat array that begin at ``starts``."""
+        return np.add.reduceat(values, starts) % self.prime
+
+    def matrix_product(self, a: Residues, b: Residues) -> Residues:
+        """Matrix product of (n, k) and (k, m)."""
+        if not a.shape[1]:
+            return np.zeros((a.shape[0], b.shape[1]), dtype=object)
+        return (a.astype(object) @ b.astype(object)) % self.prime
 
 
 def _digits(a: Residues) -> list[Floats]:

@@ -24,8 +24,8 @@ from scipy.sparse import csgraph
 
 from llr.theory.arithmetic._exact_values import Integers
 from llr.theory.arithmetic._modular_rank import matrix_rank, ranks_of_blocks
-from llr.theory.arithmetic._prime_field import PrimeField, Residues
-from llr.theory.arithmetic._random_primes import random_primes
+from llr.theory.arithmetic._prime_field import LargePrimeField, PrimeField, Residues
+from llr.theory.arithmetic._random_primes import PRIME_BITS, large_prime, random_primes
 
 __all__ = ["Build", "RankModulo", "SparseMatrix", "largest_rank", "sparse_rank"]
 
@@ -56,9 +56,10 @@ class SparseMatrix:
     def entries(self) -> Entries:
         """The nonzero entries, those at one place added up."""
         empty = np.zeros(0, dtype=np.int64)
-        rows, columns, values = (
-            np.concatenate([empty, *(part[i] for part in self._parts)]) for i in range(3)
-        )
+        rows = np.concatenate([empty, *(part[0] for part in self._parts)])
+        columns = np.concatenate([empty, *(part[1] for part in self._parts)])
+        none = np.zeros(0, dtype=self.field.dtype)
+        values = np.concatenate([none, *(part[2] for part in self._parts)])
         order = np.lexsort((columns, rows))
         rows, columns, values = rows[order], columns[order], values[order]
         first = np.ones(len(rows), dtype=bool)
@@ -77,24 +78,34 @@ RankModulo: TypeAlias = Callable[[PrimeField], tuple[int, bool]]
 """A rank modulo any prime, and whether it is certain because no larger one is possible."""
 
 
-def sparse_rank(build: Build, *, seed: int = 0) -> int:
+def sparse_rank(build: Build, *, degree_bits: int = 0, seed: int = 0) -> int:
     """Exact rank of a sparse matrix, up to the one-sided error above.
 
     Args:
         build: builds the matrix modulo a prime.
+        degree_bits: where entries are polynomials at a random point: their degree is below
+            2^degree_bits, 0 where they are numbers. Degrees enter the probability of an error
+            (Schwartz and Zippel), so the second prime is then that much larger.
         seed: of the primes.
 
     Returns:
         The rank.
     """
-    return largest_rank(lambda field: _rank_modulo(build(field)), seed=seed)
+    return largest_rank(
+        lambda field: _rank_modulo(build(field)), degree_bits=degree_bits, seed=seed
+    )
 
 
-def largest_rank(rank_modulo: RankModulo, *, seed: int = 0) -> int:
+def largest_rank(rank_modulo: RankModulo, *, degree_bits: int = 0, seed: int = 0) -> int:
     """The largest of the ranks modulo the primes drawn; the first one where it is certain."""
+    first, second = (PrimeField(prime) for prime in random_primes(seed))
     best = 0
-    for prime in random_primes(seed):
-        rank, certain = rank_modulo(PrimeField(prime))
+    for choice in range(2):
+        field = first
+        if choice:  # 2^30 for the number of rows and columns of a minor
+            large = degree_bits + 30 + PRIME_BITS
+            field = LargePrimeField(large_prime(large, seed)) if degree_bits else second
+        rank, certain = rank_modulo(field)
         best = max(best, rank)
         if certain:
             break
@@ -140,7 +151,7 @@ def _blocks(entries: Entries) -> Iterator[Residues]:
         if 1 in shape:
             yield np.ones((number.max() + 1, *shape), dtype=np.int64)
             continue
-        stack = np.zeros((number.max() + 1, *shape), dtype=np.int64)
+        stack = np.zeros((number.max() + 1, *shape), dtype=values.dtype)
         stack[number, i[rows[chosen]], j[columns[chosen]]] = values[chosen]
         yield stack
 
