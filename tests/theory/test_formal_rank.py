@@ -214,8 +214,9 @@ def test_unknown_parameters_are_refused_with_the_nearest_name() -> None:
     "model",
     [
         MLP(3, widths=[3, 2], activation="gelu"),
-        MLP(3, widths=[3], activation="relu"),
-        nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)),
+        MLP(3, widths=[3, 2], activation="relu"),
+        nn.Sequential(nn.Linear(3, 2), nn.LeakyReLU(0.2), nn.Linear(2, 1)),
+        nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.ReLU(), nn.Linear(2, 1)),
         nn.Conv1d(1, 1, 3),
     ],
     ids=lambda model: type(model).__name__,

@@ -18,8 +18,10 @@ from llr.theory._closed_forms import (
     unshared_convolution_size,
 )
 from llr.theory._embed import EmbeddingMethod, embed
+from llr.theory._explain_rank import RankExplanation, UnitGroup, explain_rank
 from llr.theory._formal_rank import formal_rank
 from llr.theory._intrinsic_form import IntrinsicForm, UnitFate, intrinsic_form
+from llr.theory.activations import Symmetry, register_activation
 from llr.theory.deep import DeepIntrinsicForm, DeepUnitFate
 from llr.theory.linear import (
     diagonal_network_size,
@@ -39,11 +41,15 @@ __all__ = [
     "EmbeddingMethod",
     "IntrinsicForm",
     "Published",
+    "RankExplanation",
     "SampleSize",
+    "Symmetry",
     "UnitFate",
+    "UnitGroup",
     "deep_network_bound",
     "diagonal_network_size",
     "embed",
+    "explain_rank",
     "formal_rank",
     "fully_connected_rank",
     "fully_connected_size",
@@ -53,6 +59,7 @@ __all__ = [
     "matrix_factorization_rank",
     "matrix_factorization_size",
     "optimistic_sample_size",
+    "register_activation",
     "relu_network_bound",
     "shared_convolution_size",
     "toy_linear_size",

@@ -7,22 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from llr.errors import UnsupportedModuleError
-from llr.models import (
-    DiagonalNetwork,
-    DifferenceOfSquares,
-    MatrixFactorization,
-    ToyLinear,
-    ToyNonlinear,
-)
-from llr.theory.arithmetic import sparse_rank
-from llr.theory.deep import deep_rank, read_tanh_network
-from llr.theory.linear import (
-    factorization_rank,
-    linear_layers,
-    linear_network_rank,
-    vector_model_rank,
-)
-from llr.theory.two_layer import coefficient_matrix, read_two_layer
+from llr.theory._explain_rank import explain_rank
 
 __all__ = ["formal_rank"]
 
@@ -33,10 +18,11 @@ def formal_rank(
     r"""Exact model rank at a parameter point, by linear algebra alone.
 
     The model rank r(theta) is the dimension of the span of the tangent functions
-    d f(.; theta) / d theta_i, i = 1..M. For every two-layer tanh network the tangent functions
-    are known combinations of linearly independent functions, and the rank is that of the matrix
-    of coefficients, at every point, degenerate ones too. Parameters are taken at their exact
-    binary values, so units are equal when they are, and differ when their last bit does.
+    d f(.; theta) / d theta_i, i = 1..M. In two-layer networks the tangent functions are known
+    combinations of linearly independent functions, for every common activation, and the rank is
+    that of the matrix of coefficients, at every point, degenerate ones too. Parameters are taken
+    at their exact binary values, so units are equal when they are, and differ when their last bit
+    does.
 
     In deep tanh networks the products of the activations' derivatives along paths are independent
     too (the deep tanh theorem: proved in docs/theory, not peer reviewed), and the rank follows from
@@ -47,9 +33,11 @@ def formal_rank(
     below 2^-60 over the primes (for ranks up to 250,000).
 
     Args:
-        model: a two-layer tanh network (fully connected or convolutional, with or without weight
-            sharing, 1-d or 2-d, any biases), a fully connected tanh or sigmoid network of any depth
-            (``MLP`` or ``nn.Sequential``; any biases, layers may be tied), a linear
+        model: a two-layer network with an activation of ``llr.models.ACTIVATIONS`` (fully connected
+            or convolutional, with or without weight sharing, 1-d or 2-d, any biases, tied
+            parameters, several outputs), a model of ``llr.models`` or ``nn.Sequential`` of
+            Linear or Conv1d, Conv2d and Flatten; a fully connected tanh or sigmoid network of any
+            depth (``MLP`` or ``nn.Sequential``; any biases, layers may be tied), a linear
             network of any depth, a matrix factorisation, a diagonal network, or one of the toys.
             Parameters with ``requires_grad=False`` are constants.
         params: parameters by name that replace the model's own.
@@ -59,7 +47,8 @@ def formal_rank(
         The model rank.
 
     Raises:
-        UnsupportedModuleError: if the model belongs to no such family.
+        UnsupportedModuleError: if the model belongs to no such family, or the rank rests on a
+            conjecture or a stated property; :func:`explain_rank` then says on which.
         InvalidInputError: if a parameter is not finite, or a name or shape in ``params`` is wrong.
 
     References:
@@ -70,22 +59,11 @@ def formal_rank(
         >>> formal_rank(PaperTeacherMLP(hidden_bias=True))
         21
     """
-    network = read_two_layer(model, params)
-    if network is not None:
-        return sparse_rank(lambda field: coefficient_matrix(network, field), seed=seed)
-    layers = linear_layers(model)
-    if layers is not None:
-        return linear_network_rank(model, params, layers, seed=seed)
-    if isinstance(model, MatrixFactorization):
-        return factorization_rank(model, params, seed=seed)
-    if isinstance(model, (DiagonalNetwork, DifferenceOfSquares, ToyLinear, ToyNonlinear)):
-        return vector_model_rank(model, params)
-    deep = read_tanh_network(model, params)
-    if deep is not None:
-        return deep_rank(deep, seed=seed)
-    raise UnsupportedModuleError(
-        "formal_rank must be given a two-layer tanh network, a fully connected tanh or sigmoid "
-        "network of any depth, a linear network, a matrix factorisation, a diagonal network or a "
-        f"toy model, got {type(model).__name__}. "
-        "No closed form is known for others: use llr.model_rank, which measures."
-    )
+    explained = explain_rank(model, params=params, seed=seed)
+    if explained.assumes:
+        raise UnsupportedModuleError(
+            "formal_rank must not rest on assumptions, got a rank that rests on: "
+            f"{'; '.join(explained.assumes)}. Use llr.theory.explain_rank, whose result states "
+            "them in .assumes, or llr.model_rank, which measures."
+        )
+    return explained.rank

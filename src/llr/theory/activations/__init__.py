@@ -1,5 +1,6 @@
 """What theory knows of each activation, keyed by the names of ``llr.models.ACTIVATIONS``."""
 
+from llr.theory.activations._register import register_activation
 from llr.theory.activations._rows import (
     ActivationRow,
     Exponential,
@@ -30,5 +31,6 @@ __all__ = [
     "Smooth",
     "Symmetry",
     "Wave",
+    "register_activation",
     "row_of",
 ]

@@ -14,21 +14,19 @@ VALUE_AT_ZERO: dict[str, float] = {
 }
 """sigma(0)."""
 
-ODD = frozenset(
-    {
-        "tanh",
-        "arctan",
-        "erf",
-        "softsign",
-        "tanhshrink",
-        "rational",
-        "hardtanh",
-        "softshrink",
-        "sin",
-        "cube",
-        "identity",
-    }
-)
+ODD: set[str] = {
+    "tanh",
+    "arctan",
+    "erf",
+    "softsign",
+    "tanhshrink",
+    "rational",
+    "hardtanh",
+    "softshrink",
+    "sin",
+    "cube",
+    "identity",
+}
 """Activations with sigma(-z) = -sigma(z)."""
 
 NEVER_ZERO = frozenset({"sigmoid", "softplus", "logsigmoid", "exp", "gaussian"})

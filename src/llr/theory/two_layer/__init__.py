@@ -1,14 +1,7 @@
 """Two-layer networks: hidden units, their groups, coefficients and reduced functions."""
 
-from llr.theory.two_layer._coefficient_matrix import (
-    coefficient_matrix,
-)
-from llr.theory.two_layer._hidden_units import (
-    HiddenUnits,
-    TwoLayerNetwork,
-    read_structure,
-    read_two_layer,
-)
+from llr.theory.two_layer._hidden_units import HiddenUnits, TwoLayerNetwork
+from llr.theory.two_layer._read_network import read_structure, read_two_layer
 from llr.theory.two_layer._reduced_function import (
     Neuron,
     NeuronKey,
@@ -16,6 +9,7 @@ from llr.theory.two_layer._reduced_function import (
     merge_units,
     reduced_function,
 )
+from llr.theory.two_layer._two_layer_rank import TwoLayerRank, two_layer_rank
 from llr.theory.two_layer._unit_groups import (
     CONSTANT,
     group_units,
@@ -28,10 +22,11 @@ __all__ = [
     "NeuronKey",
     "TwoLayerFunction",
     "TwoLayerNetwork",
-    "coefficient_matrix",
+    "TwoLayerRank",
     "group_units",
     "merge_units",
     "read_structure",
     "read_two_layer",
     "reduced_function",
+    "two_layer_rank",
 ]
