@@ -11,7 +11,8 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from tests.cases import generic
+from tests.activation_cases import ACTIVATION_CASES
+from tests.cases import Case, generic
 from tests.theory.activation_networks import random_network
 from torch import nn
 
@@ -293,3 +294,15 @@ def test_false_statements_are_refused_at_registration() -> None:
 @pytest.mark.parametrize("name", ["tanh", "softplus", "sigmoid", "gelu"])
 def test_large_networks_count_every_unit(name: str) -> None:
     assert formal_rank(generic(TwoLayerMLP(20, width=1500, activation=name))) == 1500 * 22
+
+
+@pytest.mark.parametrize("case", ACTIVATION_CASES.values(), ids=repr)
+def test_every_registered_rank_is_met(case: Case) -> None:
+    model = case.build()
+    assert formal_rank(model) == case.rank
+    assert ball_rank.ball_rank(model) == case.rank
+    measured = model_rank(model)
+    if not case.visible:
+        assert measured.rank <= case.rank
+    elif measured.verdict == "clear":
+        assert measured.rank == case.rank

@@ -114,8 +114,10 @@ def certify(
     try:
         if known is not None:
             lower = prove_lower_bound(problem, upper.rank, max_precision)
-        else:
-            lower, upper = _by_symbols(problem, upper, max_precision)
+        # A closed form bounds the model rank; the rank on given samples may be smaller.
+        if known is None or (problem.x is not None and lower.rank < upper.rank):
+            again, upper = _by_symbols(problem, upper, max_precision)
+            lower = max(lower, again, key=lambda bound: bound.rank)
     except OutOfTimeError:
         pass
     return _result(problem, lower, upper)
