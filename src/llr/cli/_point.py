@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from llr.errors import InvalidInputError, StoreError, did_you_mean, quoted_list
@@ -171,11 +173,8 @@ def _from_factory(text: str) -> Point:
     from torch import nn
 
     module_name, _, name = text.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        module = importlib.import_module(module_name)
+        module = _imported(module_name)
     except Exception as error:  # the user's own code runs here
         raise InvalidInputError(
             f"MODEL: module {module_name!r} cannot be imported: {type(error).__name__}: {error}"
@@ -196,6 +195,24 @@ def _from_factory(text: str) -> Point:
             f"MODEL: {text}() must return a torch.nn.Module, got {type(model).__name__}."
         )
     return Point(model, text)
+
+
+def _imported(name: str) -> ModuleType:
+    """The user's module: the file of that name here, or else one that is installed.
+
+    The current folder comes last on the search path, for what the module imports from beside it;
+    nothing there takes the place of an installed module.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    file = Path(here, f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, file) if file.is_file() else None
+    if spec is None or spec.loader is None:
+        return importlib.import_module(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def read_samples(path: Path, model: nn.Module) -> Tensor | dict[str, Tensor]:

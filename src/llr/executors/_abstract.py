@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
@@ -10,7 +12,15 @@ from typing import Generic, TypeVar
 
 from llr.errors import LLRError
 
-__all__ = ["AbstractExecutor", "Failure", "Outcome", "given_up", "sentence", "thread_variables"]
+__all__ = [
+    "AbstractExecutor",
+    "Failure",
+    "Outcome",
+    "given_up",
+    "search_path",
+    "sentence",
+    "thread_variables",
+]
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -111,6 +121,17 @@ def given_up(ends: list[str]) -> str:
     if len(ends) > 1 and len(set(ends)) == 1:
         return f"Tried {len(ends)} times: each time the worker process {ends[0]}."
     return f"The worker process {', then on another try it '.join(ends)}."
+
+
+def search_path() -> str:
+    """Where a worker looks for modules: where this process does, but in the current folder last.
+
+    Nothing in the current folder can then take the place of a module that is installed, and what
+    the caller has imported from there is still found.
+    """
+    here = os.path.realpath(os.curdir)
+    elsewhere = [place for place in sys.path if os.path.realpath(place or os.curdir) != here]
+    return os.pathsep.join(elsewhere + [here] * (len(elsewhere) < len(sys.path)))
 
 
 def thread_variables(threads: int) -> dict[str, str]:

@@ -28,6 +28,7 @@ from llr.executors._abstract import (
     Outcome,
     Value,
     given_up,
+    search_path,
     thread_variables,
 )
 from llr.executors._worker import receive, send
@@ -40,10 +41,10 @@ class _Worker:
 
     def __init__(self, threads: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from llr.executors._worker import main; main()"],
+            [sys.executable, "-P", "-c", "from llr.executors._worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | thread_variables(threads) | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | thread_variables(threads) | {"PYTHONPATH": search_path()},
         )
         self._calls = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)

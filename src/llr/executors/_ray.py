@@ -30,6 +30,7 @@ from llr.executors._abstract import (
     Outcome,
     Value,
     given_up,
+    search_path,
     sentence,
     thread_variables,
 )
@@ -135,7 +136,11 @@ class RayExecutor(AbstractExecutor):
         if ray.is_initialized():
             yield ray
             return
-        how: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+        how: dict[str, Any] = {
+            "log_to_driver": False,
+            "configure_logging": False,
+            "job_config": _job_without_folders(),
+        }
         try:
             with _process_as_before():
                 if self._address is not None:
@@ -170,8 +175,12 @@ class RayExecutor(AbstractExecutor):
             "num_gpus": self._gpus,
             "max_retries": 0,
             "name": "llr",
-            "runtime_env": {"env_vars": thread_variables(self._cpus)},
+            "runtime_env": {"env_vars": thread_variables(self._cpus) | self._where_to_import()},
         }
+
+    def _where_to_import(self) -> dict[str, str]:
+        """Environment that says where workers look for modules; other machines know that best."""
+        return {"PYTHONPATH": search_path()} if self._address is None else {}
 
     def _room(self, ray: Any) -> int:
         """How many items the nodes hold at once that are alive."""
@@ -289,6 +298,22 @@ def _check_reachable(address: str) -> None:
     host, _, port = address.rpartition(":")
     if port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _job_without_folders() -> Any:
+    """Settings that keep Ray from putting the driver's folders first on its workers' search path.
+
+    Ray would add the current folder and that of the script, in front of all that is installed.
+    """
+    from ray.job_config import JobConfig
+
+    class NoFolders(list[str]):
+        def extend(self, values: Iterable[str], /) -> None:
+            """Add nothing."""
+
+    job = JobConfig()
+    job._py_driver_sys_path = NoFolders()
+    return job
 
 
 @contextmanager
