@@ -19,7 +19,7 @@ def test_a_run_is_told_in_a_few_lines(llr):
     assert told["model"] == "mlp, scale 1, width 3, 21 parameters"
     assert told["target"] == "paper; optimistic sample size in this model: 21 samples"
     assert told["data"] == "5 training samples (normal), seed 0"
-    assert told["training"].startswith("sgd, lr 0.05, max_steps 20, tol 1e-10")
+    assert told["training"].startswith("gradient_descent, lr 0.05, max_steps 20, tol 1e-10")
     assert told["end"].startswith("max_steps: ")
 
 

@@ -175,7 +175,7 @@ MESSAGES = [
     ("training.lr='0.1'", "training.lr must be a finite number > 0, got '0.1'."),
     ("training.dropout=1", "training.dropout must be a finite number >= 0 and < 1, got 1."),
     ("training.max_steps=1.5", "training.max_steps must be an integer >= 0, got 1.5."),
-    ("training.optimizer=SGD", "must be one of sgd, adam, gradient_flow, got 'SGD'."),
+    ("training.optimizer=SGD", "must be one of gradient_descent, adam, gradient_flow, got 'SGD'."),
     ("init.std=-1", "init.std must be a finite number >= 0, got -1."),
     ("init.std=[1]", r"init.std must be a finite number >= 0, got \[1\]."),
     ("data.input_dim=0", "data.input_dim must be an integer >= 1 and <= 1000000000, got 0."),
@@ -203,8 +203,14 @@ MESSAGES = [
     ("model.type=matrix_factorization", "data.target = paper is not defined on inputs of matrices"),
     ("data.distribution=entries", "data.distribution = entries needs the model matrix_factorizati"),
     ("model.kernel_size=6", "model.kernel_size must be <= data.input_dim = 5, got 6: give"),
-    ("training.rtol=0.1", "training.rtol has no meaning with training.optimizer = sgd, got 0.1"),
-    ("execution.engine=flow", "execution.engine = flow trains gradient_flow only, got .* = sgd"),
+    (
+        "training.rtol=0.1",
+        "training.rtol has no .* = gradient_descent, got 0.1",
+    ),
+    (
+        "execution.engine=flow",
+        "engine = flow trains gradient_flow only, got .* = gradient_des",
+    ),
 ]
 
 
@@ -219,7 +225,10 @@ def test_one_fault_is_one_line_with_key_value_and_what_is_allowed(override: str,
     [
         (["training.optimizer=gradient_flow", "training.lr=0.1"], "training.lr has no meaning"),
         (["training.optimizer=gradient_flow", "training.dropout=0"], "training.dropout has no"),
-        (["training.optimizer=gradient_flow", "execution.engine=torch"], "sgd and adam only"),
+        (
+            ["training.optimizer=gradient_flow", "execution.engine=torch"],
+            "gradient_descent and adam only",
+        ),
         (["init.method=default", "init.std=1"], "init.std has no meaning with init.method"),
         (["model.scale=1", "model.width=3"], "must not both be given"),
         (["model.type=cnn_shared", "model.kernel_size=6"], "<= data.input_dim = 5 for cnn_shared"),
@@ -350,9 +359,10 @@ def test_the_json_schema_describes_every_key():
         for key, entry in keys["properties"].items():
             assert entry["description"], f"{section}.{key}"
     assert schema["$defs"]["TrainingConfig"]["properties"]["optimizer"]["enum"] == [
-        "sgd",
+        "gradient_descent",
         "adam",
         "gradient_flow",
+        "sgd",
     ]
 
 
@@ -381,3 +391,11 @@ def test_contradictions_of_a_config_built_by_hand_are_refused():
     model = given.model.model_copy(update={"width": 3})
     with pytest.raises(ConfigError, match=r"model\.scale = 10 and model\.width = 3 must not both"):
         grid(given.model_copy(update={"model": model}))
+
+
+def test_sgd_is_another_name_of_gradient_descent():
+    old, new = (load(f"training: {{optimizer: {name}}}") for name in ("sgd", "gradient_descent"))
+    assert old == new == load("")
+    assert "optimizer: gradient_descent" in old.to_yaml()
+    assert single_run(old).id == single_run(new).id
+    assert single_run(new).identity()["optimizer"]["name"] == "sgd"  # as the first runs have it

@@ -2,6 +2,7 @@
 
 import pytest
 
+from llr.config import OPTIMIZER_ALIASES
 from llr.errors import ConfigError, InvalidInputError
 from llr.reproduce import NAMES, Job, list_reproductions, load_reproduction
 from llr.reproduce import _settings as settings_module
@@ -39,7 +40,8 @@ def test_every_optimizer_can_be_asked_for(name, optimizer, tmp_path):
         config.training.optimizer
         for _, config in Job(name, optimizer=optimizer, output=tmp_path).sweeps()
     }
-    assert trained_by == {optimizer.removesuffix("_full")}
+    name = optimizer.removesuffix("_full")
+    assert trained_by == {OPTIMIZER_ALIASES.get(name, name)}
 
 
 def test_the_full_size_of_the_architectures_is_the_papers():
@@ -138,3 +140,11 @@ def test_folders_of_sizes_and_optimizers_differ():
 )
 def test_a_slug_is_a_file_name(text, name):
     assert slug(text) == name
+
+
+def test_gradient_descent_names_what_reproductions_call_sgd():
+    by_name, by_former_name = (
+        Job("jmlr-fig3", optimizer=name) for name in ("gradient_descent", "sgd")
+    )
+    assert by_name == by_former_name
+    assert plan_sweeps(make(), optimizer="gradient_descent") == plan_sweeps(make(), optimizer="sgd")

@@ -16,7 +16,7 @@ __all__ = ["reproduce"]
 @click.argument("name", required=False)
 @click.option("--list", "listed", is_flag=True, help="Print what can be reproduced and stop.")
 @click.option("--quick", is_flag=True, help="The small size, in less than a minute.")
-@click.option("--optimizer", help="Another way to train, for example sgd.")
+@click.option("--optimizer", help="Another way to train, for example gradient_descent.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-_TOLD = ("lr", "weight_decay", "dropout", "max_steps", "tol", "max_time", "rtol")
+_SHOWN = ("lr", "weight_decay", "dropout", "max_steps", "tol", "max_time", "rtol")
 
 
 @click.command()
@@ -34,21 +34,29 @@ def train(path: Path, overrides: tuple[str, ...]) -> None:
 
 def _rows(run: SingleRun) -> list[tuple[str, str]]:
     """What was trained and how it ended."""
+    from llr.config import optimizer_name
     from llr.sweep import optimistic_sample_sizes
 
     spec, result = run.spec, run.result
     scale = [f"scale {spec.scale}"] if spec.scale is not None else []
     width = [f"width {spec.width}"] if spec.width is not None else []
-    optimizer = spec.to_dict()["optimizer"]
-    settings = [f"{name} {value:g}" for name, value in optimizer.items() if name in _TOLD and value]
+    settings = [
+        f"{name} {value:g}"
+        for name, value in vars(spec.optimizer).items()
+        if name in _SHOWN and value
+    ]
     (size,) = optimistic_sample_sizes([spec]).values()
     known = "not known" if size is None else f"{size} samples"
+    optimizer = optimizer_name(spec.optimizer)
     init = spec.init_method if spec.init_std is None else f"{spec.init_method} {spec.init_std:g}"
     return [
         ("model", ", ".join([spec.model, *scale, *width, f"{spec.n_parameters} parameters"])),
         ("target", f"{spec.target.name}; optimistic sample size in this model: {known}"),
         ("data", f"{spec.sample_size} training samples ({spec.distribution}), seed {spec.seed}"),
-        ("training", ", ".join([optimizer["name"], *settings, f"initialisation {init}"])),
+        (
+            "training",
+            ", ".join([optimizer, *settings, f"initialisation {init}"]),
+        ),
         ("end", f"{result.status}: {result.message}"),
         ("train MSE", f"{result.train_mse:.3e}"),
         ("test MSE", f"{result.test_mse:.3e}"),

@@ -3,12 +3,14 @@
 from llr.config._choices import (
     CONVOLUTIONS,
     FULLY_CONNECTED,
+    OPTIMIZER_ALIASES,
     OPTIMIZERS,
     WIDTHLESS,
     DistributionName,
     InitName,
     OptimizerName,
     input_shape,
+    optimizer_name,
 )
 from llr.config._explain import KeyDescription, describe_keys, described_sections
 from llr.config._load import completed, load_config, parse_config
@@ -19,6 +21,7 @@ __all__ = [
     "CONVOLUTIONS",
     "FULLY_CONNECTED",
     "OPTIMIZERS",
+    "OPTIMIZER_ALIASES",
     "WIDTHLESS",
     "Config",
     "DistributionName",
@@ -32,6 +35,7 @@ __all__ = [
     "described_sections",
     "input_shape",
     "load_config",
+    "optimizer_name",
     "parse_config",
     "parsed_overrides",
 ]

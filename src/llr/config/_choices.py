@@ -12,6 +12,7 @@ __all__ = [
     "CONVOLUTIONS",
     "FULLY_CONNECTED",
     "OPTIMIZERS",
+    "OPTIMIZER_ALIASES",
     "SEED_ARCHITECTURES",
     "WIDTHLESS",
     "DistributionName",
@@ -19,17 +20,21 @@ __all__ = [
     "OptimizerName",
     "input_shape",
     "input_size",
+    "optimizer_name",
 ]
 
-OptimizerName = Literal["sgd", "adam", "gradient_flow"]
+OptimizerName = Literal["gradient_descent", "adam", "gradient_flow"]
 DistributionName = Literal["normal", "uniform", "grid", "entries"]
 InitName = Literal["normal", "default", "near_target"]
 
 OPTIMIZERS: dict[OptimizerName, type[Optimizer]] = {
-    "sgd": GradientDescent,
+    "gradient_descent": GradientDescent,
     "adam": Adam,
     "gradient_flow": GradientFlow,
 }
+OPTIMIZER_ALIASES: dict[str, OptimizerName] = {"sgd": "gradient_descent"}
+"""Former names, which older configs and the identities of runs use."""
+
 SEED_ARCHITECTURES: tuple[ModelName, ...] = ("mlp", "cnn_shared", "cnn_noshare")
 FULLY_CONNECTED: tuple[ModelName, ...] = ("mlp", "deep_mlp")
 CONVOLUTIONS: tuple[ModelName, ...] = (
@@ -44,6 +49,11 @@ WIDTHLESS: tuple[ModelName, ...] = (
     "toy_linear",
     "toy_nonlinear",
 )
+
+
+def optimizer_name(optimizer: Optimizer) -> OptimizerName:
+    """What configs call an optimizer."""
+    return next(name for name, kind in OPTIMIZERS.items() if type(optimizer) is kind)
 
 
 def input_shape(model: str, input_dim: int) -> tuple[int, ...]:

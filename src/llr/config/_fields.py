@@ -176,9 +176,10 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Choice(Kind):
-    """One of a few names."""
+    """One of a few names, or a former name of one."""
 
     names: tuple[str, ...]
+    aliases: tuple[tuple[str, str], ...] = ()
 
     @property
     def allowed(self) -> str:
@@ -187,9 +188,15 @@ class Choice(Kind):
 
     def check(self, value: Any) -> Any:
         """One of the names."""
+        if isinstance(value, str):
+            value = dict(self.aliases).get(value, value)
         if not isinstance(value, str) or value not in self.names:
             raise _refusal(self.allowed, value, suggestion(value, list(self.names)))
         return value
+
+    def json_schema(self) -> dict[str, Any]:
+        """Former names too, where there are any."""
+        return {"enum": [*self.names, *dict(self.aliases)]} if self.aliases else {}
 
 
 @dataclass(frozen=True)

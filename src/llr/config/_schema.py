@@ -8,7 +8,13 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from llr._yaml import write_yaml
-from llr.config._choices import OPTIMIZERS, DistributionName, InitName, OptimizerName
+from llr.config._choices import (
+    OPTIMIZER_ALIASES,
+    OPTIMIZERS,
+    DistributionName,
+    InitName,
+    OptimizerName,
+)
 from llr.config._fields import Choice, Flag, Integer, ListOf, Number, SeedList, Text
 from llr.data import RANDOM_TARGET_MODELS, TARGET_NAMES, RandomTargetModel, TargetName
 from llr.models import MODEL_NAMES, ModelName
@@ -35,6 +41,9 @@ Positive: TypeAlias = Annotated[float, Number(above=0)]
 NonNegative: TypeAlias = Annotated[float, Number(minimum=0)]
 Finite: TypeAlias = Annotated[float, Number()]
 Bool: TypeAlias = Annotated[bool, Flag()]
+Optimizers: TypeAlias = Annotated[
+    OptimizerName, Choice(get_args(OptimizerName), tuple(OPTIMIZER_ALIASES.items()))
+]
 Model: TypeAlias = Annotated[ModelName, Choice(MODEL_NAMES)]
 Sizes: TypeAlias = Annotated[tuple[Size, ...], ListOf("integers >= 1", "[5, 10, 20]")]
 Entry: TypeAlias = Annotated[
@@ -151,12 +160,10 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """The optimizer and when to stop."""
 
-    optimizer: Annotated[OptimizerName, Choice(get_args(OptimizerName))] = Field(
-        default="sgd", examples=["gradient_flow"]
-    )
+    optimizer: Optimizers = Field(default="gradient_descent", examples=["gradient_flow"])
     """What is computed: full-batch gradient descent, Adam, or the gradient flow."""
     lr: Positive | None = Field(default=None, examples=[0.05])
-    """Learning rate. Default: 0.1 for gradient descent, 0.001 for adam; the gradient flow has
+    """Learning rate. Default: 0.1 for gradient_descent, 0.001 for adam; the gradient flow has
     none."""
     max_steps: Annotated[int, Integer(0)] | None = Field(default=None, examples=[50000])
     """Number of steps at which a run stops. Default: 20000; for gradient_flow 100000 solver

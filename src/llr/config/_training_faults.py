@@ -55,7 +55,7 @@ def _execution(config: Config) -> Iterator[str]:
     """An engine that can train with the optimizer, and keys that mean something to the executor."""
     engine, optimizer = config.execution.engine, config.training.optimizer
     if engine != "auto" and (engine == "flow") != (optimizer == "gradient_flow"):
-        can = "gradient_flow only" if engine == "flow" else "sgd and adam only"
+        can = "gradient_flow only" if engine == "flow" else "gradient_descent and adam only"
         yield (
             f"execution.engine = {engine} trains {can}, got training.optimizer = {optimizer}: "
             "set it to auto."

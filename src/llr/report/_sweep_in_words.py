@@ -32,7 +32,8 @@ _INPUTS = {
     "entries": "random entries of a matrix",
 }
 _OPTIMIZERS = {
-    "sgd": "full-batch gradient descent",
+    "gradient_descent": "full-batch gradient descent",
+    "sgd": "full-batch gradient descent",  # in results of earlier versions
     "adam": "full-batch Adam",
     "gradient_flow": "the gradient flow",
 }

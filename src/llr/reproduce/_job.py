@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llr._yaml import write_yaml
 from llr.errors import check_choice
 from llr.reproduce._judges import NAMES
-from llr.reproduce._settings import Plan, Reproduction, load_reproduction, plan_sweeps
+from llr.reproduce._settings import Plan, Reproduction, listed_as, load_reproduction, plan_sweeps
 
 if TYPE_CHECKING:
     from llr.config import Config
@@ -48,7 +48,9 @@ class Job:
     def __post_init__(self) -> None:
         check_choice("NAME", self.name, NAMES)
         if self.optimizer is not None:
-            check_choice("optimizer", self.optimizer, self.trained.optimizers)
+            names = list(self.trained.optimizers)
+            known = check_choice("optimizer", listed_as(self.optimizer, names), names)
+            object.__setattr__(self, "optimizer", known)
 
     @property
     def settings(self) -> Reproduction:

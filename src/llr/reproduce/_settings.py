@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llr._yaml import parse_yaml
+from llr.config import OPTIMIZER_ALIASES
 from llr.errors import ConfigError, check_choice
 
-__all__ = ["Plan", "Reproduction", "load_reproduction", "plan_sweeps", "slug"]
+__all__ = ["Plan", "Reproduction", "listed_as", "load_reproduction", "plan_sweeps", "slug"]
 
 Overrides = dict[str, Any]
 """Config values by dotted key, as on the command line: ``{"training.lr": 0.1}``."""
@@ -131,6 +132,14 @@ def _with_ranges(value: Any) -> Any:
     return value
 
 
+def listed_as(optimizer: str, names: Sequence[str]) -> str:
+    """What a reproduction calls an optimizer that is given by its name or its former name."""
+    for former, name in OPTIMIZER_ALIASES.items():
+        if optimizer == name and name not in names and former in names:
+            return former
+    return optimizer
+
+
 def plan_sweeps(
     settings: Reproduction,
     *,
@@ -156,9 +165,8 @@ def plan_sweeps(
         return []
     training, name = OptimizerSettings(), ""
     if settings.optimizers:
-        name = check_choice(
-            "optimizer", optimizer or next(iter(settings.optimizers)), settings.optimizers
-        )
+        names = list(settings.optimizers)
+        name = check_choice("optimizer", listed_as(optimizer or names[0], names), names)
         training = settings.optimizers[name]
     small = settings.quick if quick else QuickSettings()
     changed = small.optimizers.get(name, OptimizerSettings())

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from llr.config import OPTIMIZERS, DistributionName, InitName, input_shape
+from llr.config import OPTIMIZER_ALIASES, OPTIMIZERS, DistributionName, InitName, input_shape
 from llr.data import RandomTargetModel, TargetName, make_target
 from llr.errors import InvalidInputError
 from llr.models import ModelName, ModelSizes, build_model
@@ -23,6 +23,17 @@ __all__ = ["SPEC_VERSION", "RunSpec", "TargetSpec", "file_digest"]
 
 SPEC_VERSION = 1
 """Version of the identity: raised when the same spec would give other numbers than before."""
+
+_IDENTITY_NAMES = {kind: name for name, kind in OPTIMIZERS.items()} | {
+    OPTIMIZERS[name]: former for former, name in OPTIMIZER_ALIASES.items()
+}
+"""Optimizers as identities call them: by the name that the first stored runs had."""
+
+_KINDS: dict[str, type[Optimizer]] = {
+    **OPTIMIZERS,
+    **{former: OPTIMIZERS[name] for former, name in OPTIMIZER_ALIASES.items()},
+}
+"""Optimizers by every name that a stored run may have."""
 
 _LABELS = {"run": ("scale",), "target": ("path",)}
 """Fields that say where a spec came from, and are no part of its identity."""
@@ -151,7 +162,7 @@ class RunSpec:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, target and optimizer nested; the inverse of :meth:`from_dict`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        name = next(name for name, kind in OPTIMIZERS.items() if type(self.optimizer) is kind)
+        name = _IDENTITY_NAMES[type(self.optimizer)]
         nested = {
             "target": asdict(self.target),
             "optimizer": {"name": name, **asdict(self.optimizer)},
@@ -162,6 +173,7 @@ class RunSpec:
     def from_dict(values: Mapping[str, Any]) -> RunSpec:
         """A spec from :meth:`to_dict`'s plain values, as read back from JSON."""
         optimizer = dict(values["optimizer"])
+        kind = _KINDS[optimizer.pop("name")]
         target = dict(values["target"])
         if target["coefficients"] is not None:
             target["coefficients"] = tuple(target["coefficients"])
@@ -171,7 +183,7 @@ class RunSpec:
                 **values,
                 "entries": None if entries is None else tuple((row, col) for row, col in entries),
                 "target": TargetSpec(**target),
-                "optimizer": OPTIMIZERS[optimizer.pop("name")](**optimizer),
+                "optimizer": kind(**optimizer),
             }
         )
 
