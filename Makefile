@@ -79,7 +79,7 @@ peers: venv
 bench-works: peers              # every peer installs, and a benchmark runs
 	$(BIN)/python benchmarks/run.py rank --quick
 
-check: lint type test docs      ## everything that must hold before a merge
+check: lint type test docs wheel bench-works   ## everything that must hold before a merge
 
 clean:           ## remove build products, never results
 	rm -rf $(VENV) .venv-floor dist docs/_build docs/gallery .pytest_cache .ruff_cache .hypothesis build
