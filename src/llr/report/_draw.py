@@ -10,6 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from llr._files import disk_errors
 from llr.analysis import NOT_TRAINED
 from llr.report._figure_data import choose_runs
 from llr.report._heat_map import plot_heat_map
@@ -42,7 +43,8 @@ def draw_all(folder: Path | str, *, show: bool = False) -> list[Path]:
         return []
     plots = plots_of(sweep)
     target = sweep.paths.figures
-    target.mkdir(exist_ok=True)
+    with disk_errors(target):
+        target.mkdir(exist_ok=True)
     files = [path for name, plot in plots.items() for path in save_figure(plot(), target / name)]
     if show and _has_display():
         _open_windows(plots)

@@ -18,9 +18,10 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from llr._constants import RECOVERY_THRESHOLD
+from llr._files import write_whole
 from llr._yaml import write_yaml
 from llr.analysis import transition_table
-from llr.errors import MissingExtraError, StoreError
+from llr.errors import MissingExtraError
 from llr.report._display_names import architecture_name, sci
 from llr.report._figure_data import label_settings
 from llr.report._page_data import page_data
@@ -50,11 +51,7 @@ def write_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
     """
     page = render(open_sweep(folder))
     target = SweepPaths(Path(folder)).report if output is None else Path(output)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise StoreError(f"{target} must be writable, but: {error.strerror or error}.") from error
+    write_whole(target, page)
     return target
 
 

@@ -14,6 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
+from llr._files import written_aside
+
 __all__ = [
     "COLUMN",
     "GREY",
@@ -110,7 +112,9 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """
     paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("png", "svg")]
     for path in paths:
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        with written_aside(path) as file:
+            figure.savefig(file, format=path.suffix[1:], metadata=metadata)
     return paths
 
 

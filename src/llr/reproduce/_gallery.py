@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from llr._files import write_whole
 from llr.reproduce._job import Job
 from llr.reproduce._judges import NAMES
 from llr.reproduce._reproduce import Reproduced
@@ -84,8 +85,8 @@ def write_page(result: Reproduced, job: Job, gallery: Path) -> Path:
             if path.suffix != ".png":
                 shutil.copyfile(path, assets / path.name)
     page = gallery / f"{name}.md"
-    page.write_text(_page(result, job, name), encoding="utf-8")
-    (gallery / "index.md").write_text(_index(gallery), encoding="utf-8")
+    write_whole(page, _page(result, job, name))
+    write_whole(gallery / "index.md", _index(gallery))
     return page
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llr._files import write_whole
 from llr._yaml import write_yaml
 from llr.errors import check_choice
 from llr.reproduce._judges import NAMES
@@ -99,7 +100,7 @@ class Job:
         folder = self._folder(self.settings.sweeps_of or self.name)
         for name, tensors in self.trained.weights.items():
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(write_yaml(tensors), encoding="utf-8")
+            write_whole(folder / name, write_yaml(tensors))
 
 
 def _placed(plan: Plan, folder: Path) -> dict[str, Any]:

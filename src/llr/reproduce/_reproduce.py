@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llr._files import write_whole
 from llr.reproduce._job import Job
 from llr.reproduce._judges import judge_of
 from llr.reproduce._verdict import Verdict
@@ -122,9 +123,9 @@ def _write(outcome: Outcome, folder: Path) -> dict[str, list[Path]]:
         files["figures"] += save_figure(figure, folder / name)
     for name, table in outcome.data.items():
         path = folder / f"{name}.csv"
-        table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+        write_whole(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
         files["data"].append(path)
     path = folder / "verdict.json"
-    path.write_text(outcome.verdict.to_json() + "\n", encoding="utf-8")
+    write_whole(path, outcome.verdict.to_json() + "\n")
     files["verdict"].append(path)
     return files

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from llr._files import written_aside
 from llr.errors import MissingExtraError, ResultsError, check_choice
-from llr.sweep._files import written_aside
 from llr.sweep._results import RUN_FIELDS, load_results
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from llr._files import disk_errors, written_aside
 from llr.config import Config, load_config
 from llr.errors import ConfigError, StoreError
-from llr.sweep._files import disk_errors, written_aside
 from llr.sweep._paths import RESULTS_FILE, SINGLE_RUNS, SweepPaths
 from llr.sweep._spec import SPEC_VERSION
 
@@ -69,9 +69,12 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         StoreError: if another process has it, or the folder cannot be written.
     """
+    lock_file = SweepPaths(folder).lock
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(SweepPaths(folder).lock)
+        if lock_file.is_symlink():
+            raise StoreError(f"{lock_file} must be a file of the sweep's own, but it is a link.")
+        lock = FileLock(lock_file)
         try:
             lock.acquire(timeout=0)
         except Timeout:

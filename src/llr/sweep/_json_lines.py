@@ -21,8 +21,8 @@ from zlib import crc32
 
 from torch import Tensor
 
+from llr._files import disk_errors, sync_folder, written_aside
 from llr.errors import StoreError
-from llr.sweep._files import disk_errors, sync_folder, written_aside
 from llr.sweep._paths import SweepPaths
 from llr.sweep._store import AbstractStore, Damage, Entry, FinishedRun
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from llr._constants import Setting, setting_of
+from llr._files import written_aside
 from llr._show import json_ready
 from llr.errors import ResultsError
-from llr.sweep._files import written_aside
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._paths import RESULTS_FILE, SweepPaths
 from llr.sweep._store import AbstractStore

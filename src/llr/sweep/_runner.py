@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from llr._files import appended, copy_aside
 from llr.config import Config, completed
 from llr.errors import InvalidInputError, kind_of
 from llr.executors import AbstractExecutor, Failure
@@ -19,7 +20,6 @@ from llr.sweep._choose_executor import EXECUTORS, make_executor
 from llr.sweep._chunks import Chunk, partition, pending
 from llr.sweep._device import check_device
 from llr.sweep._environment import describe_environment
-from llr.sweep._files import copy_aside, disk_errors
 from llr.sweep._folder import (
     check_same_sweep,
     claimed,
@@ -300,8 +300,8 @@ def _report(folder: Path, shown: Progress, chunk: Chunk, failure: Failure) -> No
     shown.say(f"{what}: {failure.message}{then}")
     if failure.details:
         path = SweepPaths(folder).errors
-        with disk_errors(path), path.open("a", encoding="utf-8") as file:
-            file.write(f"{what}:\n{failure.details}\n")
+        with appended(path) as file:
+            file.write(f"{what}:\n{failure.details}\n".encode(errors="backslashreplace"))
 
 
 def _write(sweep: _Sweep, store: AbstractStore) -> Counter[str]:

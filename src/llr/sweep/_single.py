@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llr._files import disk_errors, written_aside
 from llr._show import to_json
 from llr.config import Config
 from llr.sweep._build_problem import build_problem, optimizer_of
 from llr.sweep._environment import describe_environment
-from llr.sweep._files import disk_errors, written_aside
 from llr.sweep._folder import sweep_folder
 from llr.sweep._grid import single_run
 from llr.sweep._paths import SweepPaths

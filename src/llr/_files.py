@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,19 @@ from typing import BinaryIO
 
 from llr.errors import StoreError
 
-__all__ = ["copy_aside", "disk_errors", "sync_folder", "written_aside"]
+__all__ = [
+    "appended",
+    "copy_aside",
+    "disk_errors",
+    "sync_folder",
+    "write_whole",
+    "written_aside",
+]
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Say what could not be written, and what to do about it.
+    """Turn an error of the operating system into a sentence: what failed, and what to do.
 
     Raises:
         StoreError: for an OSError inside, such as a full disk.
@@ -26,13 +34,16 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"{path} must be writable, but: {error.strerror or error}. Runs that had finished "
-            "are kept; mend this (free space, permissions) and run the same command again."
+            "are kept; free space or change permissions, and run the same command again."
         ) from error
 
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[BinaryIO]:
     """A file to write that replaces ``path`` when it is complete and on the disk.
+
+    It is written under a name that nobody can guess, and only if nothing has that name yet, so
+    that no link leads elsewhere; a link at ``path`` is itself replaced.
 
     Args:
         path: what to replace; its folder must exist.
@@ -43,10 +54,10 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
     Raises:
         StoreError: if it cannot be written; ``path`` is then as it was.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = path.with_name(f".{path.name[:80]}.{secrets.token_hex(8)}.tmp")
     with disk_errors(path):
         try:
-            with aside.open("wb") as file:
+            with aside.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -54,6 +65,30 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
         finally:
             aside.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file's contents by a text, in UTF-8; its folder is made if need be.
+
+    Raises:
+        StoreError: if it cannot be written; ``path`` is then as it was.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_aside(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def appended(path: Path) -> Iterator[BinaryIO]:
+    """A file to append to, which must not be a link.
+
+    Raises:
+        StoreError: if it cannot be written, or is a link.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    with disk_errors(path), os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+        yield file
 
 
 def copy_aside(source: Path, target: Path) -> None:
