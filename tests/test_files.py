@@ -2,14 +2,12 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
-from tests.sweep.conftest import small  # noqa: F401 - a fixture
 
 from llr._files import appended, write_whole, written_aside
 from llr.errors import StoreError
-from llr.report import draw_all, write_report
-from llr.sweep import SweepPaths, export_results, run_sweep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 
@@ -34,7 +32,7 @@ def test_the_temporary_file_has_a_name_that_nobody_can_guess_and_is_new(tmp_path
     names = []
     for _ in range(2):
         with written_aside(tmp_path / "a") as file:
-            names.append(os.path.basename(file.name))
+            names.append(Path(file.name).name)
             assert str(os.getpid()) not in names[-1].split(".")
     assert len(set(names)) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -56,34 +54,8 @@ def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path):
 def test_nothing_is_appended_through_a_link(tmp_path, precious):
     (tmp_path / "errors.log").symlink_to(precious)
     with (
-        pytest.raises(StoreError, match="errors.log must be writable"),
+        pytest.raises(StoreError, match=r"errors\.log must be writable"),
         appended(tmp_path / "errors.log") as file,
     ):
         file.write(b"mine")
-    assert precious.read_text() == "precious"
-
-
-def test_nothing_in_a_sweeps_folder_is_written_through_a_link(small, precious):
-    folder = run_sweep(small()).folder
-    paths = SweepPaths(folder)
-    written = [paths.results, paths.table, paths.holder, paths.latest_results]
-    drawn = [paths.report, folder / "export.csv", *draw_all(folder)]
-    for link in [*written, *drawn]:
-        link.unlink(missing_ok=True)
-        link.symlink_to(precious)
-    run_sweep(small())
-    write_report(folder)
-    draw_all(folder)
-    export_results(folder, format="csv")
-    assert precious.read_text() == "precious"
-    assert not any(link.is_symlink() for link in [*written, *drawn])
-
-
-def test_a_lock_that_is_a_link_is_refused(small, precious):
-    config = small()
-    folder = run_sweep(config).folder
-    SweepPaths(folder).lock.unlink(missing_ok=True)
-    SweepPaths(folder).lock.symlink_to(precious)
-    with pytest.raises(StoreError, match="but it is a link"):
-        run_sweep(config)
     assert precious.read_text() == "precious"

@@ -16,6 +16,7 @@ __all__ = [
     "appended",
     "copy_aside",
     "disk_errors",
+    "made_folder",
     "sync_folder",
     "write_whole",
     "written_aside",
@@ -89,6 +90,22 @@ def appended(path: Path) -> Iterator[BinaryIO]:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     with disk_errors(path), os.fdopen(os.open(path, flags, 0o666), "ab") as file:
         yield file
+
+
+def made_folder(folder: Path) -> Path:
+    """The folder, made if need be; it must not be a link, which could lead anywhere.
+
+    Raises:
+        StoreError: if it cannot be made, or is a link.
+    """
+    if folder.is_symlink():
+        raise StoreError(
+            f"{folder} must be a folder of the sweep's own, but it is a link to "
+            f"{folder.readlink()}. Remove the link; to keep a sweep elsewhere, set output.dir."
+        )
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def copy_aside(source: Path, target: Path) -> None:

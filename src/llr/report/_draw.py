@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from llr._files import disk_errors
+from llr._files import made_folder
 from llr.analysis import NOT_TRAINED
 from llr.report._figure_data import choose_runs
 from llr.report._heat_map import plot_heat_map
@@ -42,9 +42,7 @@ def draw_all(folder: Path | str, *, show: bool = False) -> list[Path]:
     if sweep.n_finished == 0:
         return []
     plots = plots_of(sweep)
-    target = sweep.paths.figures
-    with disk_errors(target):
-        target.mkdir(exist_ok=True)
+    target = made_folder(sweep.paths.figures)
     files = [path for name, plot in plots.items() for path in save_figure(plot(), target / name)]
     if show and _has_display():
         _open_windows(plots)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llr._files import write_whole
+from llr._files import copy_aside, write_whole
 from llr.reproduce._job import Job
 from llr.reproduce._judges import NAMES
 from llr.reproduce._reproduce import Reproduced
@@ -83,7 +82,7 @@ def write_page(result: Reproduced, job: Job, gallery: Path) -> Path:
     for paths in result.files.values():
         for path in paths:
             if path.suffix != ".png":
-                shutil.copyfile(path, assets / path.name)
+                copy_aside(path, assets / path.name)
     page = gallery / f"{name}.md"
     write_whole(page, _page(result, job, name))
     write_whole(gallery / "index.md", _index(gallery))

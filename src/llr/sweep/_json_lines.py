@@ -21,7 +21,7 @@ from zlib import crc32
 
 from torch import Tensor
 
-from llr._files import disk_errors, sync_folder, written_aside
+from llr._files import disk_errors, made_folder, sync_folder, written_aside
 from llr.errors import StoreError
 from llr.sweep._paths import SweepPaths
 from llr.sweep._store import AbstractStore, Damage, Entry, FinishedRun
@@ -76,7 +76,9 @@ class JsonLinesStore(AbstractStore):
         return tuple(self._damage)
 
     def append(self, runs: Sequence[FinishedRun]) -> None:
-        """Keep runs: parameters first, then histories, then the records that vouch for them.
+        """Keep runs: parameters first, then histories, then records.
+
+        A run counts as stored once its record is written.
 
         Args:
             runs: with ids of their own.
@@ -87,8 +89,7 @@ class JsonLinesStore(AbstractStore):
         for run in runs:
             if run.parameters is not None:
                 path = self._parameters_file(run.record["id"])
-                with disk_errors(path):
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                made_folder(path.parent)
                 with written_aside(path) as file:
                     file.write(run.parameters)
         histories = [
@@ -228,8 +229,7 @@ class JsonLinesStore(AbstractStore):
         if not self._writers:
             self._shards.append(self._new_shard())
         if kind not in self._writers:
-            path = self.folder / kind / self._shards[-1].name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = made_folder(self.folder / kind) / self._shards[-1].name
             self._writers[kind] = path.open("xb")
             sync_folder(path.parent)
         return self._writers[kind]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llr._files import disk_errors, written_aside
+from llr._files import made_folder, written_aside
 from llr._show import to_json
 from llr.config import Config
 from llr.sweep._build_problem import build_problem, optimizer_of
@@ -79,8 +79,7 @@ def train_single(config: Config) -> SingleRun:
         problem, optimizer_of(spec), engine=execution.engine, threads=execution.threads
     )
     file = SweepPaths(sweep_folder(config)).single(spec.id)
-    with disk_errors(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(file.parent)
     if config.output.save_parameters:
         from safetensors.torch import save
 
