@@ -1,10 +1,12 @@
 """``llr verify``: passes here, and fails where something is broken."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from llr.cli._verify import CHECKS
-from llr.models import SharedTanhConv1D
+from llr.models import ACTIVATIONS, SharedTanhConv1D
 
 
 def test_this_installation_passes_line_by_line(llr):
@@ -15,15 +17,20 @@ def test_this_installation_passes_line_by_line(llr):
     assert verdict.startswith("All checks passed in ")
 
 
-@pytest.mark.parametrize(
-    ("owner", "attribute", "broken"),
-    [
-        (SharedTanhConv1D, "forward", lambda self, x: torch.zeros(len(x), 1).double()),
-        (torch, "tanh", lambda z: 0.999 * torch.sin(z)),
-    ],
-)
-def test_a_broken_computation_is_found(llr, monkeypatch, owner, attribute: str, broken):
-    monkeypatch.setattr(owner, attribute, broken)
+def break_a_forward_pass(monkeypatch):
+    monkeypatch.setattr(
+        SharedTanhConv1D, "forward", lambda self, x: torch.zeros(len(x), 1).double()
+    )
+
+
+def break_tanh(monkeypatch):
+    wrong = replace(ACTIVATIONS["tanh"], function=lambda z: 0.999 * torch.sin(z))
+    monkeypatch.setitem(ACTIVATIONS, "tanh", wrong)
+
+
+@pytest.mark.parametrize("damage", [break_a_forward_pass, break_tanh])
+def test_a_broken_computation_is_found(llr, monkeypatch, damage):
+    damage(monkeypatch)
     result = llr("verify")
     assert result.exit_code == 1
     assert any(line.startswith("FAIL  models: ") for line in result.stdout.splitlines())

@@ -187,7 +187,7 @@ def test_loss_curves_show_every_run_with_a_history(seed_runs):
     figure = plot_loss_curves(runs, dict.fromkeys(runs.id[:12], history))
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["Fully connected", "Unshared CNN"]
     assert [len(ax.lines) for ax in figure.axes] == [12, 12]
-    with pytest.raises(InvalidInputError, match="have a history, got none"):
+    with pytest.raises(InvalidInputError, match="have a history of losses, got none"):
         plot_loss_curves(runs, {})
 
 

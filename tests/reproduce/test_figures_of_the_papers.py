@@ -39,7 +39,9 @@ def test_architectures_agree_within_three_samples(finished, switching_runs, late
     verdict = judge_jmlr_fig3(finished("jmlr-fig3", runs)).verdict
     assert verdict.word == word
     assert len(verdict.comparisons) == 30
-    assert f"{late:+.1f} on average" in verdict.findings
+    assert (
+        f"{late:+.1f} samples by the median and {late:+.1f} samples by the mean" in verdict.findings
+    )
 
 
 def test_one_failed_run_of_three_moves_the_mean_and_leaves_the_median(finished, switching_runs):
@@ -97,7 +99,7 @@ def test_toys_switch_at_two_and_three_samples(finished, switching_runs):
     ]
     verdict = judge_toys(finished("optimistic-fig1", switching_runs(rows))).verdict
     assert verdict.word == "agrees"
-    assert "targets 1, 1 + x1, x1. " in verdict.findings
+    assert verdict.headline.endswith("on the targets 1, 1 + x1, x1.")
     assert "at least 100% of the runs recover" in verdict.findings
 
 
