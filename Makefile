@@ -34,6 +34,7 @@ test: venv       ## run the whole test suite
 
 soak: venv       ## twenty minutes of faults: kills, full disks, lost nodes, damaged files; tests/soak/results.json
 	LLR_SOAK=1 $(BIN)/python -m pytest tests/soak
+	LLR_SOAK=1 $(BIN)/python -m pytest -n auto -m slow --ignore tests/soak tests
 
 test-floor:      ## the tests at the lowest versions that pyproject.toml allows, in .venv-floor
 	$(PYTHON) -m venv .venv-floor

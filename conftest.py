@@ -1,5 +1,7 @@
 """Run the Python blocks of the README and of the documentation pages as tests."""
 
+import contextlib
+import shutil
 import signal
 from pathlib import Path
 
@@ -16,32 +18,32 @@ ROOT = Path(__file__).parent
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="module")
-def scratch_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
-    """Documentation examples write into a folder of their own, beside the shipped configs."""
-    import os
+@pytest.fixture(scope="session")
+def short_sweep(tmp_path_factory: pytest.TempPathFactory):
+    """A folder with the results of a part of the shipped sweep's grid, which the pages read."""
+    folder = tmp_path_factory.mktemp("short_sweep")
+    with contextlib.chdir(folder):
+        short = ["sweep.sample_sizes=[5, 20]", "sweep.seeds=2", "execution.executor=in_process"]
+        llr.run_sweep(llr.load_config(ROOT / "config.yaml", short), progress=False)
+    return folder
 
+
+@pytest.fixture(scope="module")
+def scratch_folder(tmp_path_factory: pytest.TempPathFactory, short_sweep: Path):
+    """Documentation examples write into a folder of their own, beside the shipped configs."""
     folder = tmp_path_factory.mktemp("docs")
+    shutil.copytree(short_sweep, folder, dirs_exist_ok=True)
     for shared in ("config.yaml", "configs", "examples"):
         (folder / shared).symlink_to(ROOT / shared)
-    before = Path.cwd()
-    os.chdir(folder)
-    # The pages read the results of the shipped sweep; a part of its grid stands in.
-    short = ["sweep.sample_sizes=[5, 20]", "sweep.seeds=2"]
-    llr.run_sweep(llr.load_config("config.yaml", short), progress=False)
-    yield folder
-    os.chdir(before)
+    with contextlib.chdir(folder):
+        yield folder
 
 
 @pytest.fixture(scope="module")
 def empty_folder(tmp_path_factory: pytest.TempPathFactory):
     """A tutorial's reader starts with nothing."""
-    import os
-
-    before = Path.cwd()
-    os.chdir(tmp_path_factory.mktemp("tutorial"))
-    yield
-    os.chdir(before)
+    with contextlib.chdir(tmp_path_factory.mktemp("tutorial")):
+        yield
 
 
 _TUTORIAL = "docs/first_steps.md"

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.cases import CASES, EXACT_CASES, VISIBLE_CASES
+from tests.effort import cases
 from tests.reference.high_precision_rank import high_precision_rank
 from tests.theory.networks import degenerate_networks
 
@@ -58,7 +59,8 @@ def model_input_shape(model: torch.nn.Module) -> tuple[int, ...]:
     return model.input_shape if hasattr(model, "input_shape") else (model.in_features,)
 
 
-@settings(max_examples=300)
+@pytest.mark.slow
+@settings(max_examples=cases(60, soak=300))
 @given(degenerate_networks(MOST_PARAMETERS), st.sampled_from(METHODS))
 def test_a_clear_measured_rank_is_the_exact_one(model, method):
     result = model_rank(model, param_error=0.0, method=method)
@@ -68,7 +70,8 @@ def test_a_clear_measured_rank_is_the_exact_one(model, method):
         assert result.rank == exact
 
 
-@settings(max_examples=100)
+@pytest.mark.slow
+@settings(max_examples=cases(20, soak=100))
 @given(degenerate_networks(MOST_PARAMETERS))
 def test_the_three_methods_have_one_spectrum(model):
     dense, chunked, sketched = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
@@ -13,6 +12,7 @@ import pytest
 import torch
 from tests.activation_cases import ACTIVATION_CASES
 from tests.cases import Case, generic
+from tests.effort import cases
 from tests.theory.activation_networks import random_network
 from torch import nn
 
@@ -36,7 +36,7 @@ from llr.theory.activations import ODD, ROWS, VALUE_AT_ZERO, Smooth, Symmetry
 ball_rank = pytest.importorskip("tests.reference.ball_rank", exc_type=ImportError)
 
 NAMES = get_args(Activation)
-MANY = 1000 if os.environ.get("LLR_SOAK") else 12
+MANY = cases(12, soak=1000)
 
 # Rank that a generic unit adds with one output: (without hidden bias, with it), in d inputs.
 COSTS = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 
 import pytest
 import torch
+from tests.effort import cases
 from tests.reference.deep_rank import definition_rank
 from tests.theory.deep_networks import DeepNetwork, mlp_of, random_deep_network
 from torch import nn
@@ -19,7 +19,7 @@ from llr.models import MLP, TwoLayerTanhMLP, initialize
 from llr.seeds import generator
 from llr.theory import DeepIntrinsicForm
 
-MANY = 2000 if os.environ.get("LLR_SOAK") else 120
+MANY = cases(120, soak=2000)
 """Random networks for each comparison."""
 
 

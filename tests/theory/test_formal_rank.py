@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.cases import CASES, EXACT_CASES, Case, generic
+from tests.effort import cases
 from tests.reference.high_precision_rank import high_precision_rank
 from tests.theory.networks import degenerate_networks
 from torch import nn
@@ -54,13 +55,13 @@ def test_degenerate_networks_have_the_rank_of_the_definition(model: nn.Module) -
 
 
 @pytest.mark.slow
-@settings(max_examples=600)
+@settings(max_examples=cases(60, soak=600))
 @given(degenerate_networks(most_parameters=36))
 def test_many_larger_degenerate_networks_have_the_rank_of_the_definition(model: nn.Module) -> None:
     assert formal_rank(model) == high_precision_rank(model)
 
 
-@settings(max_examples=100)
+@settings(max_examples=cases(40, soak=100))
 @given(degenerate_networks(most_parameters=60), st.integers(0, 2**32))
 def test_rank_does_not_change_when_units_swap_or_change_sign(model: nn.Module, seed: int) -> None:
     structure = two_layer_structure(model)

@@ -1,0 +1,13 @@
+"""How many random cases a test draws: a few in ``make test``, all of them in ``make soak``.
+
+A test that asks for many more cases in the soak carries ``@pytest.mark.slow``.
+"""
+
+import os
+
+SOAK = bool(os.environ.get("LLR_SOAK"))
+
+
+def cases(few: int, *, soak: int) -> int:
+    """The number of random cases of a test."""
+    return soak if SOAK else few
