@@ -13,7 +13,7 @@ from llr.errors import InvalidInputError, quoted_list
 __all__ = ["group_columns", "varied_columns"]
 
 _FURTHER_COLUMNS = (
-    *("activation", "depth", "kernel_size", "hidden_bias", "output_bias", "input_dim"),
+    *("activation", "depth", "widths", "kernel_size", "hidden_bias", "output_bias", "input_dim"),
     *("target", "target_model", "target_width", "target_kernel_size", "target_seed"),
     *("noise", "noise_std", "distribution", "test_size", "init_method"),
     *("optimizer", "lr", "learning_rate", "momentum", "batch_size", "weight_decay", "dropout"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llr._constants import GROUP_COLUMNS, RECOVERY_THRESHOLD, Setting, setting_of
+from llr._constants import RECOVERY_THRESHOLD, SETTING_COLUMNS, Setting, setting_of
 from llr.analysis._run_errors import NOT_TRAINED, counted_error, error_statistics
 
 __all__ = ["RecordSummary"]
@@ -65,7 +65,7 @@ class RecordSummary:
         rank = {setting: place for place, setting in enumerate(seen)}
         return [
             {
-                **dict(zip(GROUP_COLUMNS, setting, strict=True)),
+                **dict(zip(SETTING_COLUMNS, setting, strict=True)),
                 "sample_size": sample_size,
                 **_counts(self._statuses[setting, sample_size]),
                 **_statistics(np.array(self._errors[setting, sample_size]).reshape(-1, 2)),

@@ -3,6 +3,7 @@
 from llr.config._choices import (
     CONVOLUTIONS,
     FULLY_CONNECTED,
+    NETWORKS,
     OPTIMIZER_ALIASES,
     OPTIMIZERS,
     WIDTHLESS,
@@ -20,6 +21,7 @@ from llr.config._schema import Config, ExecutionConfig
 __all__ = [
     "CONVOLUTIONS",
     "FULLY_CONNECTED",
+    "NETWORKS",
     "OPTIMIZERS",
     "OPTIMIZER_ALIASES",
     "WIDTHLESS",

@@ -11,6 +11,7 @@ from llr.training import Adam, GradientDescent, GradientFlow, Optimizer
 __all__ = [
     "CONVOLUTIONS",
     "FULLY_CONNECTED",
+    "NETWORKS",
     "OPTIMIZERS",
     "OPTIMIZER_ALIASES",
     "SEED_ARCHITECTURES",
@@ -43,6 +44,9 @@ CONVOLUTIONS: tuple[ModelName, ...] = (
     "cnn_shared_2d",
     "cnn_noshare_2d",
 )
+NETWORKS: tuple[ModelName, ...] = (*FULLY_CONNECTED, *CONVOLUTIONS)
+"""Models with an activation and biases."""
+
 WIDTHLESS: tuple[ModelName, ...] = (
     "diagonal",
     "difference_of_squares",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from llr.config._choices import OPTIMIZERS, SEED_ARCHITECTURES, WIDTHLESS, input_shape
+from llr.config._choices import (
+    NETWORKS,
+    OPTIMIZERS,
+    SEED_ARCHITECTURES,
+    WIDTHLESS,
+    input_shape,
+)
 from llr.config._schema import (
     Config,
     DataConfig,
@@ -17,6 +23,7 @@ from llr.config._schema import (
 __all__ = ["filled_in"]
 
 DEFAULT_SCALE = 10
+DEFAULT_DEPTH = 3
 MOST_TRAIN_SIZE = 20
 """Training samples of the single run, where there are so many."""
 
@@ -63,8 +70,13 @@ def _swept_models(given: Config) -> tuple[str, ...]:
 
 
 def _sized(config: Config) -> ModelConfig:
-    """A scale or a width, where a model has one."""
+    """An activation, and a scale or a width, where a model has one."""
     model = config.model
+    if any(name in NETWORKS for name in config.all_models):
+        model = model.filled_in(activation="tanh")
+    if model.widths is not None:
+        return model
+    model = model.filled_in(depth=DEFAULT_DEPTH)
     if model.scale is None and model.type == "matrix_factorization":
         model = model.filled_in(width=config.data.input_dim)
     if model.width is None and any(name not in WIDTHLESS for name in config.all_models):
@@ -94,7 +106,10 @@ def _with_random_target(data: DataConfig, model: ModelConfig) -> DataConfig:
         kind = "cnn_shared_2d"
     data = data.filled_in(target_model=kind, target_width=1)
     if data.target_model not in ("matrix", "linear"):
-        data = data.filled_in(target_bias=False)
+        data = data.filled_in(target_bias=False, target_activation=model.activation)
+    if data.target_model == "deep_mlp":
+        depth = model.depth if model.widths is None else len(model.widths) + 1
+        data = data.filled_in(target_depth=depth)
     if data.target_model and data.target_model.startswith("cnn"):
         data = data.filled_in(target_kernel_size=3)
     return data

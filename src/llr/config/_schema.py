@@ -17,7 +17,7 @@ from llr.config._choices import (
 )
 from llr.config._fields import Choice, Flag, Integer, ListOf, Number, SeedList, Text
 from llr.data import RANDOM_TARGET_MODELS, TARGET_NAMES, RandomTargetModel, TargetName
-from llr.models import MODEL_NAMES, ModelName
+from llr.models import ACTIVATIONS, MODEL_NAMES, ModelName
 from llr.training import Optimizer
 
 __all__ = [
@@ -45,6 +45,8 @@ Optimizers: TypeAlias = Annotated[
     OptimizerName, Choice(get_args(OptimizerName), tuple(OPTIMIZER_ALIASES.items()))
 ]
 Model: TypeAlias = Annotated[ModelName, Choice(MODEL_NAMES)]
+ActivationName: TypeAlias = Annotated[str, Choice(tuple(ACTIVATIONS))]
+Widths: TypeAlias = Annotated[tuple[Size, ...], ListOf("integers >= 1", "[50, 20]", repeats=True)]
 Sizes: TypeAlias = Annotated[tuple[Size, ...], ListOf("integers >= 1", "[5, 10, 20]")]
 Entry: TypeAlias = Annotated[
     tuple[Size, Size], ListOf("a row and a column", "[3, 1]", length=2, repeats=True)
@@ -115,6 +117,10 @@ class DataConfig(_Section):
         default=None, examples=["cnn_shared"]
     )
     """What a random target is. Default: mlp; for 2-d inputs cnn_shared_2d, for matrices matrix."""
+    target_activation: ActivationName | None = Field(default=None, examples=["relu"])
+    """Activation of a random network target. Default: model.activation."""
+    target_depth: Annotated[int, Integer(2, 1000)] | None = Field(default=None, examples=[4])
+    """Layers of weights of a random deep_mlp target. Default: those of the model."""
     target_width: Size | None = Field(default=None, examples=[2])
     """k, the neurons or kernels of a random target, its rank, or its number of nonzero
     coefficients. Default: 1."""
@@ -141,16 +147,22 @@ class ModelConfig(_Section):
 
     type: Model = Field(default="mlp", examples=["cnn_shared"])
     """Architecture of the single run."""
+    activation: ActivationName | None = Field(default=None, examples=["relu"])
+    """Activation of the hidden units. Default: tanh for networks; other models have none."""
     scale: Size | None = Field(default=None, examples=[3])
     """N of the papers' "Nx" sizes: N kernels, or N (d - s + 1) neurons. Default: 10, unless width
     is given."""
     width: Size | None = Field(default=None, examples=[50])
     """Number of hidden neurons or kernels, or the inner dimension of a factorisation; in place of
     a scale. Default: from the scale; for matrix_factorization, input_dim."""
+    widths: Widths | None = Field(default=None, examples=[[50, 20]])
+    """The width of each hidden layer of deep_mlp; in place of scale, width and depth. Default:
+    none; all hidden layers have one width."""
     kernel_size: Size = Field(default=3, examples=[2])
     """s, the kernel size of convolutions; it also enters the number of neurons of a scaled mlp."""
-    depth: Annotated[int, Integer(1, 1000)] = Field(default=3, examples=[4])
-    """Layers of weights of deep_mlp (at least 2) and diagonal."""
+    depth: Annotated[int, Integer(1, 1000)] | None = Field(default=None, examples=[4])
+    """Layers of weights of deep_mlp (at least 2) and diagonal. Default: 3, unless widths are
+    given."""
     hidden_bias: Bool = Field(default=True, examples=[False])
     """Whether hidden units have a bias."""
     output_bias: Bool = Field(default=False, examples=[True])

@@ -14,6 +14,8 @@ __all__ = ["target_faults"]
 _TARGET_KEYS = {
     "target_model": "random",
     "target_width": "random",
+    "target_activation": "random",
+    "target_depth": "random",
     "target_kernel_size": "random",
     "target_bias": "random",
     "target_coefficients": "affine",
@@ -79,8 +81,14 @@ def _random_target(config: Config) -> Iterator[str]:
             f"data.target_kernel_size must be <= data.input_dim = {d}, got "
             f"{data.target_kernel_size}."
         )
-    if kind in ("matrix", "linear") and data.target_bias is not None:
-        yield f"data.target_bias has no meaning with data.target_model = {kind}: {REMOVE}."
+    for key in ("target_bias", "target_activation"):
+        if kind in ("matrix", "linear") and getattr(data, key) is not None:
+            yield f"data.{key} has no meaning with data.target_model = {kind}: {REMOVE}."
+    if kind != "deep_mlp" and data.target_depth is not None:
+        yield (
+            f"data.target_depth has no meaning with data.target_model = {kind}, only with "
+            f"deep_mlp: {REMOVE}."
+        )
 
 
 def _target_keys(config: Config) -> Iterator[str]:

@@ -36,7 +36,14 @@ TargetName = Literal["paper", "three_bumps", "affine", "random", "file", MatrixN
 TARGET_NAMES: tuple[TargetName, ...] = get_args(TargetName)
 
 RandomTargetModel = Literal[
-    "mlp", "cnn_shared", "cnn_noshare", "cnn_shared_2d", "cnn_noshare_2d", "matrix", "linear"
+    "mlp",
+    "cnn_shared",
+    "cnn_noshare",
+    "cnn_shared_2d",
+    "cnn_noshare_2d",
+    "deep_mlp",
+    "matrix",
+    "linear",
 ]
 RANDOM_TARGET_MODELS: tuple[RandomTargetModel, ...] = get_args(RandomTargetModel)
 
@@ -49,6 +56,8 @@ def make_target(
     width: int = 1,
     kernel_size: int = 3,
     hidden_bias: bool = False,
+    activation: str = "tanh",
+    depth: int = 3,
     seed: int = 0,
     coefficients: Sequence[float] = (),
     path: str | Path | None = None,
@@ -68,9 +77,12 @@ def make_target(
             of random sign and size uniform in (0.5, 1.5), so that none vanishes. ``"matrix"``: a
             d x d matrix of rank ``width``. ``"linear"``: ``width`` nonzero coefficients, drawn as
             output weights are.
-        width: number of neurons or kernels of a random target, its rank, or its sparsity.
+        width: number of neurons (deep_mlp: in each hidden layer) or kernels of a random target,
+            its rank, or its sparsity.
         kernel_size: s, for a random convolutional target.
         hidden_bias: whether a random network has (standard normal) hidden biases.
+        activation: of a random network.
+        depth: number of layers of weights, for a random deep_mlp.
         seed: of a random target.
         coefficients: c_0..c_d of an affine target.
         path: the weights file.
@@ -99,7 +111,15 @@ def make_target(
     elif name == "random":
         if input_dim is None:
             raise InvalidInputError("a random target needs input_dim, the number of its inputs.")
-        target = _random_target(input_dim, model, width, kernel_size, hidden_bias, seed)
+        sizes = ModelSizes(
+            input_dim,
+            width,
+            kernel_size=kernel_size,
+            depth=depth,
+            hidden_bias=hidden_bias,
+            activation=activation,
+        )
+        target = _random_target(model, sizes, seed)
     elif name == "file":
         if path is None:
             raise InvalidInputError("a target from a file needs path, the weights file.")
@@ -159,10 +179,9 @@ def _bounded_away_from_zero(*shape: int, stream: torch.Generator) -> Tensor:
     return signs * (0.5 + torch.rand(shape, generator=stream, dtype=torch.float64))
 
 
-def _random_target(
-    d: int, model: RandomTargetModel, width: int, kernel_size: int, hidden_bias: bool, seed: int
-) -> nn.Module:
-    """A target of the given kind and width, drawn from the seed's target stream."""
+def _random_target(model: RandomTargetModel, sizes: ModelSizes, seed: int) -> nn.Module:
+    """A target of the given kind and sizes, drawn from the seed's target stream."""
+    d, width = sizes.input_dim, sizes.width
     check_choice("model", model, RANDOM_TARGET_MODELS)
     check_positive_int("input_dim", d)
     check_positive_int("width", width)
@@ -179,11 +198,11 @@ def _random_target(
         places = torch.randperm(d, generator=stream)[:width]
         coefficients[0, places] = _bounded_away_from_zero(width, stream=stream)
         return module_from_weights({"layers.0.weight": coefficients})
-    sizes = ModelSizes(d, width, kernel_size=kernel_size, hidden_bias=hidden_bias)
     target = build_model(model, sizes, generator=stream)
+    last = "output." if model != "deep_mlp" else f"layers.{sizes.depth - 1}."
     with torch.no_grad():
         for name, parameter in target.named_parameters():
-            if name.startswith("hidden."):
+            if not name.startswith(last):
                 parameter.copy_(torch.randn(parameter.shape, generator=stream, dtype=torch.float64))
             else:
                 parameter.copy_(_bounded_away_from_zero(*parameter.shape, stream=stream))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
 from torch import nn
 
 from llr.errors import InvalidInputError, check_choice, check_positive_int
+from llr.models._convolution import NoShareConv1D, NoShareConv2D, SharedConv1D, SharedConv2D
 from llr.models._factorization import MatrixFactorization
-from llr.models._fully_connected import MLP, TwoLayerTanhMLP
+from llr.models._fully_connected import MLP, TwoLayerMLP, TwoLayerTanhMLP
 from llr.models._tanh_convolution import (
     NoShareTanhConv1D,
     NoShareTanhConv2D,
@@ -37,11 +39,17 @@ ModelName = Literal[
 ]
 MODEL_NAMES: tuple[ModelName, ...] = get_args(ModelName)
 
-_CONVOLUTIONS = {
+_TANH_CONVOLUTIONS = {
     "cnn_shared": SharedTanhConv1D,
     "cnn_noshare": NoShareTanhConv1D,
     "cnn_shared_2d": SharedTanhConv2D,
     "cnn_noshare_2d": NoShareTanhConv2D,
+}
+_CONVOLUTIONS = {
+    "cnn_shared": SharedConv1D,
+    "cnn_noshare": NoShareConv1D,
+    "cnn_shared_2d": SharedConv2D,
+    "cnn_noshare_2d": NoShareConv2D,
 }
 
 
@@ -57,6 +65,8 @@ class ModelSizes:
         depth: number of layers of weights, for deep_mlp (>= 2) and diagonal (>= 1).
         hidden_bias: for the networks.
         output_bias: for the networks.
+        activation: of the hidden units of the networks, a key of ``ACTIVATIONS``.
+        widths: the width of each hidden layer, for deep_mlp; in place of width and depth.
     """
 
     input_dim: int
@@ -65,6 +75,8 @@ class ModelSizes:
     depth: int = 3
     hidden_bias: bool = True
     output_bias: bool = False
+    activation: str = "tanh"
+    widths: tuple[int, ...] | None = None
 
 
 def scaled_width(name: ModelName, scale: int, *, input_dim: int, kernel_size: int = 3) -> int:
@@ -123,25 +135,36 @@ def build_model(
         The module.
 
     Raises:
-        InvalidInputError: if a size is impossible or the name unknown.
+        InvalidInputError: if a size is impossible, or the name or the activation unknown.
 
     Example:
         >>> build_model("cnn_shared", ModelSizes(input_dim=5, width=2)).structure.n_parameters
         14
+        >>> build_model("deep_mlp", ModelSizes(5, 1, activation="relu", widths=(20, 10))).widths
+        (20, 10)
     """
     check_choice("model", name, MODEL_NAMES)
     d, m = sizes.input_dim, sizes.width
     common = {"dtype": dtype, "device": device, "generator": generator}
     biases = {"hidden_bias": sizes.hidden_bias, "output_bias": sizes.output_bias}
+    sigma = sizes.activation
+    if sigma == "tanh":
+        two_layers = partial(TwoLayerTanhMLP, d)
+        convolution = _TANH_CONVOLUTIONS.get(name)
+    else:
+        two_layers = partial(TwoLayerMLP, d, activation=sigma)
+        general = _CONVOLUTIONS.get(name)
+        convolution = general and partial(general, activation=sigma)
+    widths = [m] * (sizes.depth - 1) if sizes.widths is None else sizes.widths
     builders: dict[ModelName, Callable[[], nn.Module]] = {
-        "mlp": lambda: TwoLayerTanhMLP(d, width=m, **biases, **common),
-        "deep_mlp": lambda: MLP(d, widths=[m] * (sizes.depth - 1), **biases, **common),
+        "mlp": lambda: two_layers(width=m, **biases, **common),
+        "deep_mlp": lambda: MLP(d, widths=widths, activation=sigma, **biases, **common),
         "matrix_factorization": lambda: MatrixFactorization(d, d, width=m, **common),
         "diagonal": lambda: DiagonalNetwork(d, depth=sizes.depth, **common),
         "difference_of_squares": lambda: DifferenceOfSquares(d, **common),
         "toy_linear": lambda: ToyLinear(**common),
         "toy_nonlinear": lambda: ToyNonlinear(**common),
     }
-    if name in _CONVOLUTIONS:
-        return _CONVOLUTIONS[name](d, width=m, kernel_size=sizes.kernel_size, **biases, **common)
+    if convolution is not None:
+        return convolution(d, width=m, kernel_size=sizes.kernel_size, **biases, **common)
     return builders[name]()

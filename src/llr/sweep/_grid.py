@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from llr.config import CONVOLUTIONS, FULLY_CONNECTED, WIDTHLESS, Config, completed, input_shape
+from llr.config import CONVOLUTIONS, NETWORKS, WIDTHLESS, Config, completed, input_shape
 from llr.errors import ConfigError, LLRError
 from llr.models import ModelName, scaled_width
 from llr.sweep._build_problem import least_rank_point
@@ -99,7 +99,7 @@ def _sizes(
     """Scale and width of every size of a model."""
     if model in WIDTHLESS:
         yield None, None
-    elif config.model.width is not None:
+    elif config.model.width is not None or config.model.widths is not None:
         yield None, config.model.width
     else:
         for scale in scales or ():
@@ -120,13 +120,16 @@ def _run(
     data, sizes = config.data, config.model
     scale, width = size
     assert data.test_size is not None  # a complete config has one
-    network = model in (*FULLY_CONNECTED, *CONVOLUTIONS)
+    network = model in NETWORKS
+    width, depth, widths = _layers(model, width, sizes.depth, sizes.widths)
     return RunSpec(
         model=model,
         input_dim=data.input_dim,
         width=width,
         kernel_size=sizes.kernel_size if model in CONVOLUTIONS else None,
-        depth=sizes.depth if model in ("deep_mlp", "diagonal") else None,
+        depth=depth,
+        widths=widths,
+        activation=sizes.activation if network else None,
         hidden_bias=sizes.hidden_bias if network else None,
         output_bias=sizes.output_bias if network else None,
         sample_size=n,
@@ -145,6 +148,19 @@ def _run(
     )
 
 
+def _layers(
+    model: ModelName, width: int | None, depth: int | None, widths: tuple[int, ...] | None
+) -> tuple[int | None, int | None, tuple[int, ...] | None]:
+    """Width, depth, and the widths where the hidden layers differ: one form for each network."""
+    if model not in ("deep_mlp", "diagonal"):
+        return width, None, None
+    if widths is None:
+        return width, depth, None
+    if len(set(widths)) == 1:
+        return widths[0], len(widths) + 1, None
+    return None, len(widths) + 1, widths
+
+
 def _target_spec(config: Config) -> TargetSpec:
     """The config's target, checked against the inputs where it is read from a file."""
     data = config.data
@@ -155,6 +171,8 @@ def _target_spec(config: Config) -> TargetSpec:
         width=data.target_width,
         kernel_size=data.target_kernel_size,
         hidden_bias=data.target_bias,
+        activation=data.target_activation,
+        depth=data.target_depth,
         seed=config.experiment.seed if data.target == "random" else None,
         coefficients=data.target_coefficients,
         path=data.target_path,

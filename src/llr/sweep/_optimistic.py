@@ -19,7 +19,7 @@ def optimistic_sample_sizes(specs: Iterable[RunSpec]) -> dict[Setting, int | Non
         specs: the grid.
 
     Returns:
-        By model, scale, width and initial size. None where the theory has no value: the size is
+        By the columns that tell settings apart. None where the theory has no value: the size is
         only bounded, the model cannot express the target, or nothing is known about it.
 
     Example:
@@ -32,7 +32,7 @@ def optimistic_sample_sizes(specs: Iterable[RunSpec]) -> dict[Setting, int | Non
     known: dict[tuple[object, TargetSpec], int | None] = {}
     sizes: dict[Setting, int | None] = {}
     for spec in specs:
-        setting = setting_of(vars(spec))
+        setting = setting_of(spec.described())
         if setting not in sizes:
             key = spec.architecture, spec.target
             if key not in known:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,8 +17,9 @@ from llr._show import json_ready
 from llr.errors import ResultsError
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._paths import RESULTS_FILE, SweepPaths
+from llr.sweep._spec import RunSpec
 from llr.sweep._store import AbstractStore
-from llr.sweep._train_chunk import RECORD_FIELDS
+from llr.sweep._train_chunk import RECORD_FIELDS, whole_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ def write_results(
     folder: Path,
     *,
     store: AbstractStore,
-    ids: Iterable[str],
+    specs: Sequence[RunSpec],
     header: Mapping[str, Any],
     optimistic: Mapping[Setting, int | None],
 ) -> Counter[str]:
@@ -67,7 +68,7 @@ def write_results(
     Args:
         folder: where.
         store: the runs.
-        ids: of the stored runs, in the order wanted.
+        specs: of the stored runs, in the order wanted.
         header: what stands before the runs: name, config, environment and so on.
         optimistic: optimistic sample sizes by setting, where known.
 
@@ -91,8 +92,9 @@ def write_results(
         for key, value in {"schema_version": SCHEMA_VERSION, **header}.items():
             results.write(f"{json.dumps(key)}: {_json(value)},\n".encode())
         runs = _ListWriter(results, "runs")
-        for record in store.records(ids):
-            run = {name: record.get(name) for name in RECORD_FIELDS} | _counted(record)
+        for spec, record in zip(specs, store.records(spec.id for spec in specs), strict=True):
+            run = whole_record(spec, record)
+            run = {name: run[name] for name in RECORD_FIELDS} | _counted(record)
             run["optimistic_sample_size"] = optimistic.get(setting_of(run))
             runs.add(json_ready(run))
             rows.writerow(run)

@@ -307,15 +307,15 @@ def _report(folder: Path, shown: Progress, chunk: Chunk, failure: Failure) -> No
 def _write(sweep: _Sweep, store: AbstractStore) -> Counter[str]:
     """Write the results of all runs that are stored; how many have each status."""
     entries = store.entries
-    stored = [spec.id for spec in sweep.specs if spec.id in entries]
+    stored = [spec for spec in sweep.specs if spec.id in entries]
     return write_results(
         sweep.folder,
         store=store,
-        ids=stored,
+        specs=stored,
         header={
             "name": sweep.config.experiment.name,
             "n_runs": len(sweep.specs),
-            "n_finished": sum(not entries[run_id].failed for run_id in stored),
+            "n_finished": sum(not entries[spec.id].failed for spec in stored),
             "config": sweep.config.to_dict(),
             "environment": _environment(sweep),
         },

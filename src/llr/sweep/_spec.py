@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,7 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from llr.config import OPTIMIZER_ALIASES, OPTIMIZERS, DistributionName, InitName, input_shape
+from llr.config import (
+    OPTIMIZER_ALIASES,
+    OPTIMIZERS,
+    DistributionName,
+    InitName,
+    input_shape,
+    optimizer_name,
+)
 from llr.data import RandomTargetModel, TargetName, make_target
 from llr.errors import InvalidInputError
 from llr.models import ModelName, ModelSizes, build_model
@@ -35,6 +42,16 @@ _KINDS: dict[str, type[Optimizer]] = {
 }
 """Optimizers by every name that a stored run may have."""
 
+_ADDED: dict[str, tuple[Any, ...]] = {
+    "activation": (None, "tanh"),
+    "widths": (None,),
+}
+"""Fields of a run younger than the first stored runs: the identity has them at other values than
+these, which leave the numbers as they were before there was the field."""
+
+_ADDED_TO_TARGET: dict[str, tuple[Any, ...]] = {"activation": (None, "tanh"), "depth": (None,)}
+"""The same for the target."""
+
 _LABELS = {"run": ("scale",), "target": ("path",)}
 """Fields that say where a spec came from, and are no part of its identity."""
 
@@ -54,6 +71,8 @@ class TargetSpec:
         coefficients: of an affine target.
         sha256: of the contents of a weights file.
         path: of the weights file; no part of the identity.
+        activation: of a random network.
+        depth: layers of weights of a random deep_mlp.
     """
 
     name: TargetName
@@ -66,6 +85,8 @@ class TargetSpec:
     coefficients: tuple[float, ...] | None = None
     sha256: str | None = None
     path: str | None = None
+    activation: str | None = None
+    depth: int | None = None
 
     def build(self) -> nn.Module:
         """The target as a module.
@@ -95,8 +116,10 @@ class RunSpec:
         model: architecture.
         input_dim: d.
         width: neurons, kernels or inner dimension.
+        widths: neurons of each hidden layer, where they are not all ``width``.
         kernel_size: s.
         depth: layers of weights.
+        activation: of the hidden units.
         hidden_bias: whether hidden units have a bias.
         output_bias: whether the output has a bias.
         sample_size: n, training samples.
@@ -141,6 +164,8 @@ class RunSpec:
     optimizer: Optimizer
     seed: int
     scale: int | None = None
+    activation: str | None = None
+    widths: tuple[int, ...] | None = None
 
     @cached_property
     def id(self) -> str:
@@ -156,8 +181,8 @@ class RunSpec:
     def identity(self) -> dict[str, Any]:
         """:meth:`to_dict` without the fields that do not determine the numbers."""
         values = self.to_dict()
-        target = {k: v for k, v in values["target"].items() if k not in _LABELS["target"]}
-        return {k: v for k, v in values.items() if k not in _LABELS["run"]} | {"target": target}
+        target = _identifying(values["target"], _LABELS["target"], _ADDED_TO_TARGET)
+        return _identifying(values, _LABELS["run"], _ADDED) | {"target": target}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, target and optimizer nested; the inverse of :meth:`from_dict`."""
@@ -177,11 +202,12 @@ class RunSpec:
         target = dict(values["target"])
         if target["coefficients"] is not None:
             target["coefficients"] = tuple(target["coefficients"])
-        entries = values["entries"]
+        entries, widths = values["entries"], values.get("widths")
         return RunSpec(
             **{
                 **values,
                 "entries": None if entries is None else tuple((row, col) for row, col in entries),
+                "widths": None if widths is None else tuple(widths),
                 "target": TargetSpec(**target),
                 "optimizer": kind(**optimizer),
             }
@@ -208,7 +234,28 @@ class RunSpec:
             self.depth,
             self.hidden_bias,
             self.output_bias,
+            self.activation,
+            self.widths,
         )
+
+    def described(self) -> dict[str, Any]:
+        """What a run's row in the results says of its settings, a plain value a column."""
+        return {
+            "id": self.id,
+            "model": self.model,
+            "activation": self.activation,
+            "depth": self.depth,
+            "widths": None if self.widths is None else "-".join(map(str, self.widths)),
+            "scale": self.scale,
+            "width": self.width,
+            "sample_size": self.sample_size,
+            "init_method": self.init_method,
+            "init_std": self.init_std,
+            "optimizer": optimizer_name(self.optimizer),
+            "lr": getattr(self.optimizer, "lr", None),
+            "noise_std": self.noise_std,
+            "seed": self.seed,
+        }
 
     @property
     def batch_key(self) -> tuple[Any, ...]:
@@ -228,6 +275,8 @@ def _build_model(
     depth: int | None,
     hidden_bias: bool | None,
     output_bias: bool | None,
+    activation: str | None,
+    widths: tuple[int, ...] | None,
 ) -> nn.Module:
     """A model; sizes that it lacks are None."""
     options = {
@@ -235,6 +284,8 @@ def _build_model(
         "depth": depth,
         "hidden_bias": hidden_bias,
         "output_bias": output_bias,
+        "activation": activation,
+        "widths": widths,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     sizes = ModelSizes(input_dim, 1 if width is None else width, **given)
@@ -254,6 +305,17 @@ def file_digest(path: str | None) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InvalidInputError(f"{path}: the weights file cannot be read: {reason}.") from None
+
+
+def _identifying(
+    values: Mapping[str, Any], labels: Sequence[str], added: Mapping[str, tuple[Any, ...]]
+) -> dict[str, Any]:
+    """Values without labels, and without younger fields that change nothing."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in labels and not (name in added and value in added[name])
+    }
 
 
 def _plain(value: Any) -> Any:

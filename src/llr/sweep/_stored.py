@@ -18,6 +18,7 @@ from llr.sweep._paths import SweepPaths
 from llr.sweep._results import read_results, runs_table
 from llr.sweep._spec import RunSpec
 from llr.sweep._store import AbstractStore
+from llr.sweep._train_chunk import whole_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +142,9 @@ def _running(paths: SweepPaths, store: JsonLinesStore) -> StoredSweep:
     specs = grid(config)
     optimistic = optimistic_sample_sizes(specs)
     entries = store.entries
-    records = list(store.records(spec.id for spec in specs if spec.id in entries))
+    finished = [spec for spec in specs if spec.id in entries]
+    stored = store.records(spec.id for spec in finished)
+    records = [whole_record(*pair) for pair in zip(finished, stored, strict=True)]
     for record in records:
         record["optimistic_sample_size"] = optimistic.get(setting_of(record))
     return StoredSweep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from llr.sweep._spec import RunSpec
 from llr.sweep._store import FinishedRun
 from llr.training import EngineName, RunResult, train_batch
 
-__all__ = ["RECORD_FIELDS", "TrainChunk", "error_record"]
+__all__ = ["RECORD_FIELDS", "TrainChunk", "error_record", "whole_record"]
 
 RECORD_FIELDS = (
     "id",
@@ -32,6 +33,12 @@ RECORD_FIELDS = (
     "n_parameters",
     "engine",
     "message",
+    "activation",
+    "depth",
+    "widths",
+    "optimizer",
+    "lr",
+    "noise_std",
 )
 """Fields of a run's record in the results, in order; documented in docs/results_schema.md."""
 
@@ -84,19 +91,14 @@ def error_record(chunk: Chunk, message: str) -> FinishedRun:
     return FinishedRun(_row(record, chunk.digest))
 
 
+def whole_record(spec: RunSpec, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored record with every field; what older versions did not store is in the spec."""
+    return {**dict.fromkeys(RECORD_FIELDS), **spec.described(), **record}
+
+
 def _described(spec: RunSpec, chunk: Chunk) -> dict[str, Any]:
     """The fields that are known before training."""
-    return {
-        "id": spec.id,
-        "model": spec.model,
-        "scale": spec.scale,
-        "width": spec.width,
-        "sample_size": spec.sample_size,
-        "init_std": spec.init_std,
-        "init_method": spec.init_method,
-        "seed": spec.seed,
-        "n_parameters": chunk.n_parameters,
-    }
+    return {**spec.described(), "n_parameters": chunk.n_parameters}
 
 
 def _row(record: dict[str, Any], digest: str) -> dict[str, Any]:
