@@ -193,7 +193,6 @@ def rank_table(
         [('cnn_shared_2d', 685, 685), ('cnn_noshare_2d', 6760, 6760), ('mlp', 530660, 530660)]
     """
     check_choice("table", str(table), ("1", "2", "3"))
-    biases = {"hidden_bias": hidden_bias, "output_bias": output_bias}
     if table == 1:
         rows = [
             _depth_row(input_dim, widths[: l + 1], hidden_bias, output_bias, measure)
@@ -203,7 +202,7 @@ def rank_table(
         width = check_positive_int("widths[0]", widths[0] if widths else 0)
         rows = []
         for k in range(width + 1):
-            sizes = ModelSizes(input_dim, width, **biases)
+            sizes = ModelSizes(input_dim, width, hidden_bias=hidden_bias, output_bias=output_bias)
             model = build_model("mlp", sizes, generator=torch.Generator())
             rows.append(rank_row(f"mlp, target of width {k}", model, k, measure=measure))
     else:
@@ -225,7 +224,11 @@ def rank_table(
         for name in names:
             d = input_dim**n_axes if name == "mlp" else input_dim
             sizes = ModelSizes(
-                d, neurons if name == "mlp" else kernels, kernel_size=kernel_size, **biases
+                d,
+                neurons if name == "mlp" else kernels,
+                kernel_size=kernel_size,
+                hidden_bias=hidden_bias,
+                output_bias=output_bias,
             )
             model = build_model(name, sizes, generator=torch.Generator())
             rows.append(rank_row(name, model, target, measure=measure))
