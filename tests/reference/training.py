@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from llr.models import MLP, activation_of
 from llr.training import Adam, GradientDescent, log_spaced
 
 
@@ -44,6 +46,29 @@ def plain_dropout_mask(seed: int, step: int, shape: tuple[int, int], dropout: fl
     return torch.from_numpy(kept / (1 - dropout))
 
 
+def hidden_layers(
+    model: nn.Module, x: Tensor
+) -> list[tuple[int, Callable[[Callable[[Tensor], Tensor]], object]]]:
+    """Units of each hidden layer, and how to put a function after its activation."""
+
+    def before(module: nn.Module) -> Callable[[Callable[[Tensor], Tensor]], object]:
+        return lambda change: module.register_forward_pre_hook(lambda _, args: change(args[0]))
+
+    def after(module: nn.Module) -> Callable[[Callable[[Tensor], Tensor]], object]:
+        return lambda change: module.register_forward_hook(lambda _, __, out: change(out))
+
+    if isinstance(model, MLP):  # its activations are no modules
+        return [(width, before(model.layers[l + 1])) for l, width in enumerate(model.widths)]
+    if not isinstance(model, nn.Sequential):
+        return [(model.output.in_features, before(model.output))]
+    found = []
+    for module in model:
+        x = module(x)
+        if activation_of(module) is not None and module is not model[-1]:
+            found.append((x[0].numel(), after(module)))
+    return found
+
+
 def train_alone(
     model: nn.Module,
     x: Tensor,
@@ -56,22 +81,31 @@ def train_alone(
 ) -> PlainRun:
     """Train a copy of the model by a plain loop."""
     model = copy.deepcopy(model)
-    mask: Tensor | None = None
+    step: int | None = None  # whose dropout mask is applied; None: no dropout
     if optimizer.dropout > 0:
-        model.get_submodule("output").register_forward_pre_hook(
-            lambda module, args: None if mask is None else (args[0] * mask,)
-        )
+        first = 0  # number of the first unit of a layer
+        for units, multiply in hidden_layers(model, x):
+
+            def mask(hidden: Tensor, first: int = first, units: int = units) -> Tensor:
+                if step is None:
+                    return hidden
+                shape = (len(hidden), first + units)
+                kept = plain_dropout_mask(seed, step, shape, optimizer.dropout)[:, first:]
+                return hidden * kept.reshape(hidden.shape)
+
+            multiply(mask)
+            first += units
     options = {"lr": optimizer.lr, "weight_decay": optimizer.weight_decay}
     if isinstance(optimizer, Adam):
         betas = (optimizer.beta1, optimizer.beta2)
         update = torch.optim.Adam(model.parameters(), betas=betas, eps=optimizer.eps, **options)
     else:
-        update = torch.optim.SGD(model.parameters(), **options)
+        update = torch.optim.SGD(model.parameters(), momentum=optimizer.momentum, **options)
 
     record = set(log_spaced(optimizer.max_steps).tolist())
     at, train_history, test_history = [], [], []
     for t in range(optimizer.max_steps + 1):
-        mask = None
+        step = None
         loss = (model(x) - y).square().mean()
         train_mse = loss.item()
         if not math.isfinite(train_mse) or train_mse > optimizer.divergence_bound:
@@ -92,8 +126,7 @@ def train_alone(
             params = {name: p.detach() for name, p in model.named_parameters()}
             return PlainRun(status, t, train_mse, test_mse, at, train_history, test_history, params)
         if optimizer.dropout > 0:
-            units = model.get_submodule("output").weight.shape[1]
-            mask = plain_dropout_mask(seed, t, (len(x), units), optimizer.dropout)
+            step = t
             loss = (model(x) - y).square().mean()
         update.zero_grad()
         loss.backward()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from tests.effort import cases
 from tests.reference.training import PlainRun, train_alone
 from torch import Tensor, nn
 
 from llr.models import (
     MLP,
     DiagonalNetwork,
+    LocallyConnected1D,
     MatrixFactorization,
     NoShareTanhConv1D,
     NoShareTanhConv2D,
+    Pointwise,
     SharedTanhConv1D,
     SharedTanhConv2D,
     ToyNonlinear,
@@ -25,7 +29,7 @@ from llr.models import (
 )
 from llr.training import Adam, GradientDescent, Problem, RunResult
 
-STEPS = 1000
+STEPS = cases(200, soak=1000)
 SAMPLES = (5, 8)
 """Training set sizes of the runs of a batch."""
 
@@ -75,21 +79,78 @@ TWO_LAYER: dict[str, Build] = {
 }
 
 OTHERS: dict[str, Build] = {
-    "two-layer by another name": lambda g: MLP(3, widths=[4], generator=g),
-    "deep mlp": lambda g: MLP(3, widths=[4, 3], activation="gelu", output_dim=2, generator=g),
     "matrix factorization": lambda g: MatrixFactorization(2, 3, width=2, generator=g),
     "diagonal": lambda g: DiagonalNetwork(4, depth=3, generator=g),
     "toy": lambda g: ToyNonlinear(generator=g),
     "user": UserModule,
 }
 
-MODELS = TWO_LAYER | OTHERS
+
+def sequential(shape: tuple[int, ...], *modules: nn.Module) -> Build:
+    """A Sequential that is drawn from the generator and says what its inputs look like."""
+
+    def build(generator: torch.Generator) -> nn.Module:
+        model = nn.Sequential(*modules).double()
+        model.input_shape = shape
+        return initialize(copy.deepcopy(model), std=0.5, generator=generator)
+
+    return build
+
+
+LAYERED: dict[str, Build] = {
+    "two-layer by another name": lambda g: MLP(3, widths=[4], activation="relu", generator=g),
+    "deep mlp": lambda g: MLP(3, widths=[4, 3], activation="gelu", output_dim=2, generator=g),
+    "linear": lambda g: MLP(3, widths=[], output_dim=3, output_bias=True, generator=g),
+    "four layers": lambda g: MLP(
+        2, widths=[9, 17, 8], activation="softplus", output_dim=6, output_bias=True, generator=g
+    ),
+    "deep tanh, one output": sequential(
+        (4,), nn.Linear(4, 12), nn.Tanh(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 1)
+    ),
+    "sigmoid to the end": sequential(
+        (3,), nn.Linear(3, 4), nn.SiLU(), nn.Linear(4, 2), nn.Sigmoid()
+    ),
+    "1-d convolutions": sequential(
+        (9,),
+        nn.Unflatten(1, (1, 9)),
+        nn.Conv1d(1, 3, 3, padding=1),
+        nn.Tanh(),
+        nn.Conv1d(3, 9, 3, stride=2, bias=False),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(36, 1),
+    ),
+    "2-d convolutions": sequential(
+        (2, 6, 6),
+        nn.Conv2d(2, 4, 3),
+        nn.GELU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(4, 3, 2),
+        nn.ELU(),
+        nn.Flatten(),
+        nn.Linear(3, 5),
+    ),
+    "locally connected": sequential(
+        (1, 7),
+        LocallyConnected1D(7, in_channels=1, out_channels=2, kernel_size=3),
+        Pointwise("sin"),
+        LocallyConnected1D(5, in_channels=2, out_channels=9, kernel_size=2, stride=2),
+        nn.Flatten(),
+        nn.Tanh(),
+        nn.Linear(18, 2),
+    ),
+}
+
+MODELS = TWO_LAYER | LAYERED | OTHERS
 
 # Rates at which a rounding error does not grow: near convergence a fast Adam is chaotic, and a
 # plain loop started one unit in the last place away ends elsewhere.
 OPTIMIZERS: dict[str, GradientDescent | Adam] = {
     "descent": GradientDescent(lr=0.1, max_steps=STEPS, tol=1e-8),
     "descent, decay": GradientDescent(lr=0.05, max_steps=STEPS, tol=1e-8, weight_decay=1e-3),
+    "momentum": GradientDescent(
+        lr=0.02, max_steps=STEPS, tol=1e-8, momentum=0.8, weight_decay=1e-4
+    ),
     "adam": Adam(lr=1e-3, max_steps=STEPS, tol=1e-8),
     "adam, decay": Adam(lr=2e-3, max_steps=STEPS, tol=1e-8, weight_decay=1e-2, beta1=0.8, eps=1e-6),
 }

@@ -151,12 +151,13 @@ def in_another_process(script: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.slow
-def test_the_kernel_is_compiled_once_and_calls_no_svml(tmp_path):
+def test_a_kernel_is_compiled_once_and_calls_no_svml(tmp_path):
     script = """
-from llr.training import ENGINES
-compiled = ENGINES["compiled"].compile()
+from llr.training._compilation import tiny_problem
+from llr.training.compiled import CompiledEngine
 from llr.training.compiled._two_layer_run import descend
+problem, model = tiny_problem()
+compiled = CompiledEngine().compile_for(problem, model.structure)
 print(compiled, "svml" in str(descend.inspect_asm()) if compiled else "")
 """
     assert in_another_process(script, NUMBA_CACHE_DIR=str(tmp_path)) == "True False"

@@ -14,11 +14,12 @@ from numba.core.dispatcher import Dispatcher
 
 from llr.training import _disk_cache
 from llr.training._disk_cache import digest_of, kept_on_disk
-from llr.training.compiled import _two_layer_kernels
+from llr.training.compiled import _layer_kernels, _two_layer_kernels
 from llr.training.flow import _integrate
 
 ENTRIES = {
     "descent": (_two_layer_kernels.descend, _two_layer_kernels.SOURCES),
+    "layers": (_layer_kernels.descend, _layer_kernels.SOURCES),
     "flow": (_integrate.integrate, _integrate.SOURCES),
 }
 

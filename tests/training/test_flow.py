@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.effort import SOAK
 from tests.reference.flow import Flow, scipy_flow
 from tests.training.runs import draw_problem
 from torch import Tensor, nn
@@ -74,14 +75,6 @@ def scipy_test_mse(problem: Problem, *, rtol: float = 1e-8) -> float:
     return float(flow.mse(theta, problem.x_test[0], problem.y_test[0]))
 
 
-def problems(cases: str) -> list:
-    """Twenty problems: architecture, width, n, seed; all but the first three are slow."""
-    return [
-        pytest.param(*case, marks=[pytest.mark.slow] if i >= 3 else [], id="-".join(map(str, case)))
-        for i, case in enumerate(cases)
-    ]
-
-
 TWENTY = [
     ("shared", 3, 5, 0),
     ("unshared", 2, 9, 1),
@@ -95,7 +88,10 @@ TWENTY = [
 ]
 
 
-@pytest.mark.parametrize(("architecture", "width", "n", "seed"), problems(TWENTY))
+@pytest.mark.parametrize(
+    ("architecture", "width", "n", "seed"),
+    [*TWENTY[:3], *(pytest.param(*case, marks=pytest.mark.slow) for case in TWENTY[3:] if SOAK)],
+)
 def test_the_end_is_that_of_scipy_bdf(architecture, width, n, seed):
     problem = drawn(ARCHITECTURES[architecture](width), n, seed)
     wanted = scipy_test_mse(problem)

@@ -184,29 +184,36 @@ def test_a_frozen_layer_of_a_two_layer_net_stays(engine):
     assert result.train_mse < result.history.train_mse[0]
 
 
-def test_float32_trains_in_float32_by_torch():
+@every_engine
+def test_float32_trains_in_float32(engine):
     model = TwoLayerTanhMLP(5, width=4, dtype=torch.float32, generator=torch.Generator())
     x = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
-    result = train(model, x, x[:, :1].sin(), optimizer=Adam(max_steps=50))
-    assert result.engine == "torch"
+    result = train(model, x, x[:, :1].sin(), optimizer=Adam(max_steps=50), engine=engine)
+    assert result.engine == engine
     assert result.params["hidden.weight"].dtype == torch.float32
-    with pytest.raises(InvalidInputError, match=r"float64 on the CPU.*engine='torch'"):
+
+
+def test_half_precision_trains_by_torch():
+    model = TwoLayerTanhMLP(5, width=4, dtype=torch.bfloat16, generator=torch.Generator())
+    x = torch.randn(6, 5, generator=torch.Generator().manual_seed(0)).bfloat16()
+    assert train(model, x, x[:, :1], optimizer=Adam(max_steps=3)).engine == "torch"
+    with pytest.raises(InvalidInputError, match=r"float64 or float32 on the CPU.*engine='torch'"):
         train(model, x, x[:, :1], optimizer=SHORT, engine="compiled")
 
 
 @pytest.mark.parametrize(
     ("engine", "model", "optimizer", "sentence"),
     [
-        ("compiled", nn.Linear(2, 1, dtype=torch.float64), SHORT, "Linear is not one"),
+        ("compiled", nn.Bilinear(2, 2, 1, dtype=torch.float64), SHORT, "Bilinear is not one"),
         ("compiled", draw_model("mlp", 0), Adam(eps=0.0), "eps > 0"),
-        ("torch", draw_model("deep mlp", 0), Adam(dropout=0.1), "hidden units of two-layer"),
+        ("torch", draw_model("user", 0), Adam(dropout=0.1), "hidden units of chains of"),
         ("torch", nn.Sequential(nn.Linear(5, 1), nn.BatchNorm1d(1)).double(), SHORT, "Layers 1"),
-        ("auto", draw_model("deep mlp", 0), Adam(dropout=0.1), "Set dropout to 0"),
+        ("auto", draw_model("user", 0), Adam(dropout=0.1), "Set dropout to 0"),
         ("compield", draw_model("mlp", 0), SHORT, "Did you mean 'compiled'"),
     ],
 )
 def test_an_impossible_choice_is_refused_with_its_reason(engine, model, optimizer, sentence):
-    size = next(m.in_features for m in model.modules() if isinstance(m, nn.Linear))
+    size = next((m.in_features for m in model.modules() if isinstance(m, nn.Linear)), 2)
     x = torch.ones(4, size, dtype=torch.float64)
     y = torch.ones(4, 2 if sentence.startswith(("hidden", "Set")) else 1, dtype=torch.float64)
     with pytest.raises(InvalidInputError, match=sentence):
@@ -218,7 +225,8 @@ def test_a_module_with_dropout_of_its_own_trains_in_eval_mode():
     x = torch.ones(4, 5, dtype=torch.float64)
     with pytest.raises(InvalidInputError, match=r"Layers 2 .* Call model\.eval\(\)"):
         train(model, x, x[:, :1], optimizer=SHORT)
-    assert train(model.eval(), x, x[:, :1], optimizer=SHORT).engine == "torch"
+    for engine in ("auto", "torch"):
+        train(model.eval(), x, x[:, :1], optimizer=SHORT, engine=engine)
 
 
 @pytest.mark.parametrize(

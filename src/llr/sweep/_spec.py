@@ -188,10 +188,10 @@ class RunSpec:
         """Plain values, target and optimizer nested; the inverse of :meth:`from_dict`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         name = _IDENTITY_NAMES[type(self.optimizer)]
-        nested = {
-            "target": asdict(self.target),
-            "optimizer": {"name": name, **asdict(self.optimizer)},
-        }
+        optimizer = {"name": name, **asdict(self.optimizer)}
+        if not optimizer.get("momentum"):  # newer than the first stored runs, whose ids stay
+            optimizer.pop("momentum", None)
+        nested = {"target": asdict(self.target), "optimizer": optimizer}
         return _plain(values | nested)
 
     @staticmethod

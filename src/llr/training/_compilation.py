@@ -47,9 +47,9 @@ def compiles(function: Any, call: Callable[[], object]) -> bool:
     return sum(function.stats.cache_misses.values()) > before
 
 
-def tiny_problem() -> tuple[Problem, TwoLayerTanhMLP]:
+def tiny_problem(dtype: torch.dtype = torch.float64) -> tuple[Problem, TwoLayerTanhMLP]:
     """One run of the smallest network on one sample."""
-    model = TwoLayerTanhMLP(1, width=1, generator=torch.Generator())
-    one, index = torch.ones(1, 1, 1, dtype=torch.float64), torch.ones(1, dtype=torch.int64)
+    model = TwoLayerTanhMLP(1, width=1, dtype=dtype, generator=torch.Generator())
+    one, index = torch.ones(1, 1, 1, dtype=dtype), torch.ones(1, dtype=torch.int64)
     params = {name: value.detach().unsqueeze(0) for name, value in model.named_parameters()}
     return Problem(model, params, one, one, index, one, one, index), model

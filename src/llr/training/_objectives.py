@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from llr._types import Parameters
-from llr.models import TwoLayerStructure, TwoLayerWeights, two_layer_structure
+from llr.models import (
+    TwoLayerStructure,
+    TwoLayerWeights,
+    layered_network,
+    two_layer_structure,
+)
+from llr.training._abstract_objective import AbstractObjective
 from llr.training._dropout_mask import dropout_mask
+from llr.training._layered_objective import LayeredObjective
 from llr.training._problem import Problem
 
 __all__ = [
-    "AbstractObjective",
     "ModuleObjective",
     "TwoLayerObjective",
     "objective_of",
@@ -23,42 +27,6 @@ __all__ = [
 
 _TEST_ELEMENTS = 1 << 22
 """Most hidden activations held at once when the test MSE is computed."""
-
-
-class AbstractObjective(ABC):
-    """The losses of R runs; shorter training sets are masked.
-
-    Args:
-        problem: the runs; its parameters are not used.
-        dropout: probability of dropping a hidden unit.
-    """
-
-    def __init__(self, problem: Problem, dropout: float) -> None:
-        self.problem, self.dropout = problem, dropout
-        self.n_outputs = problem.y_train.shape[2]
-        rows = torch.arange(problem.x_train.shape[1], device=problem.n_train.device)
-        padding = rows >= problem.n_train[:, None]
-        dtype = problem.y_train.dtype
-        # weight of a training sample in the mean: 1 / (n c), nothing for padding
-        self.weight = torch.where(
-            padding, 0.0, 1.0 / (problem.n_train[:, None].to(dtype) * self.n_outputs)
-        )
-        self.x_train = self._without_padding(problem.x_train, padding)
-        self.y_train = self._without_padding(problem.y_train, padding)
-
-    @staticmethod
-    def _without_padding(tensor: Tensor, padding: Tensor) -> Tensor:
-        """Padding replaced by the run's first sample, where every model is as finite as it is."""
-        padding = padding.reshape(*padding.shape, *[1] * (tensor.dim() - 2))
-        return torch.where(padding, tensor[:, :1], tensor)
-
-    @abstractmethod
-    def value_and_gradient(self, params: Parameters, step: Tensor) -> tuple[Tensor, Parameters]:
-        """Training MSE (R,) without dropout; gradient, with dropout, of the trained parameters."""
-
-    @abstractmethod
-    def test_mse(self, params: Parameters) -> Tensor:
-        """Test MSE (R,); NaN where there are no test samples."""
 
 
 class TwoLayerObjective(AbstractObjective):
@@ -187,11 +155,14 @@ class ModuleObjective(AbstractObjective):
 
 
 def objective_of(problem: Problem, dropout: float) -> AbstractObjective:
-    """Explicit formulas for the two-layer family, ``torch.func`` for every other module."""
+    """Explicit formulas for chains of layers, ``torch.func`` for every other module."""
     structure = two_layer_structure(problem.model)
-    if structure is None:
-        return ModuleObjective(problem, dropout)
-    return TwoLayerObjective(problem, dropout, structure)
+    if structure is not None:
+        return TwoLayerObjective(problem, dropout, structure)
+    network = layered_network(problem.model, tuple(problem.x_train.shape[2:]))
+    if network is not None:
+        return LayeredObjective(problem, dropout, network)
+    return ModuleObjective(problem, dropout)
 
 
 def random_layers(model: nn.Module) -> list[str]:

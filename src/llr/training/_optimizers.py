@@ -25,7 +25,11 @@ def _check_descent(
 
 @dataclass(frozen=True, kw_only=True)
 class GradientDescent:
-    """Full-batch gradient descent, theta <- theta - lr (grad L(theta) + weight_decay theta).
+    """Full-batch gradient descent, with momentum if asked for.
+
+    With v = 0 at the start,
+
+        v <- momentum v + grad L(theta) + weight_decay theta,    theta <- theta - lr v.
 
     L is the mean squared error over the training samples (and outputs).
 
@@ -37,6 +41,7 @@ class GradientDescent:
         dropout: probability of dropping a hidden unit in a training step; losses are reported
             without dropout.
         divergence_bound: a run has diverged when its training MSE is not finite or above this.
+        momentum: share of the last step's velocity that is kept, as in ``torch.optim.SGD``.
 
     Raises:
         InvalidInputError: if a value is impossible.
@@ -52,6 +57,7 @@ class GradientDescent:
     weight_decay: float = 0.0
     dropout: float = 0.0
     divergence_bound: float = 1e12
+    momentum: float = 0.0
 
     def __post_init__(self) -> None:
         _check_descent(
@@ -62,6 +68,7 @@ class GradientDescent:
             self.dropout,
             self.divergence_bound,
         )
+        check_number("momentum", self.momentum, minimum=0.0, below=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from llr._types import Parameters
-from llr.models import two_layer_structure
+from llr.models import layered_network
 from llr.training._abstract_engine import AbstractEngine
 from llr.training._descent_result import descent_result
-from llr.training._objectives import TwoLayerObjective, objective_of, random_layers
-from llr.training._optimizers import Adam, Descent, GradientFlow, Optimizer
+from llr.training._objectives import ModuleObjective, objective_of, random_layers
+from llr.training._optimizers import Adam, Descent, GradientDescent, GradientFlow, Optimizer
 from llr.training._problem import Problem
 from llr.training._run_result import RunResult, log_spaced
 
@@ -26,6 +26,10 @@ _POLL_STEPS = 16
 
 _COMPACT_SHARE = 0.75
 """The batch is cut to the runs still going when they are at most this share of it."""
+
+
+_WORTH_THREADS = 1 << 18
+"""Values of a layer, over all runs and samples, below which threads wait more than they work."""
 
 
 class _Descent:
@@ -39,7 +43,8 @@ class _Descent:
         self.problem, self.optimizer = problem, optimizer
         self.objective = objective_of(problem, optimizer.dropout)
         self.params = {name: value.detach().clone() for name, value in problem.params.items()}
-        n_moments = 2 if isinstance(optimizer, Adam) else 0
+        velocity = isinstance(optimizer, GradientDescent) and optimizer.momentum > 0
+        n_moments = 2 if isinstance(optimizer, Adam) else int(velocity)
         self.moments = tuple(
             {name: torch.zeros_like(value) for name, value in self.params.items()}
             for _ in range(n_moments)
@@ -83,6 +88,9 @@ class _Descent:
         if optimizer.weight_decay > 0:
             gradient = gradient + optimizer.weight_decay * self.params[name]
         if not isinstance(optimizer, Adam):
+            if optimizer.momentum > 0:
+                (velocity,) = self.moments
+                gradient = velocity[name].mul_(optimizer.momentum).add_(gradient)
             return optimizer.lr * gradient
         first, second = (moment[name] for moment in self.moments)
         first.lerp_(gradient, 1 - optimizer.beta1)
@@ -94,7 +102,7 @@ class _Descent:
 
     def advance(self) -> None:
         """One tick, replayed from a captured CUDA graph where that is possible."""
-        if not (self.t.is_cuda and isinstance(self.objective, TwoLayerObjective)):
+        if not (self.t.is_cuda and not isinstance(self.objective, ModuleObjective)):
             self.tick()
         elif self._graph is not None:
             self._graph.replay()
@@ -117,8 +125,9 @@ class _Descent:
 class TorchEngine(AbstractEngine):
     """Gradient descent and Adam for any module, all runs of a batch in one tensor dimension.
 
-    The two-layer tanh family trains by explicit formulas, every other module by ``torch.func``.
-    Works on the device of the problem's tensors.
+    Chains of layers, :func:`llr.models.layered_network`, train by explicit formulas with one matrix
+    product per layer, every other module by ``torch.func``. Works on the device of the problem's
+    tensors; on the CPU small batches use one thread, unless a number of threads is given.
     """
 
     name = "torch"
@@ -128,10 +137,14 @@ class TorchEngine(AbstractEngine):
         if isinstance(optimizer, GradientFlow):
             return "The torch engine trains by gradient descent and Adam, not by gradient flow."
         model = problem.model
-        if optimizer.dropout > 0 and two_layer_structure(model) is None:
+        if (
+            optimizer.dropout > 0
+            and layered_network(model, tuple(problem.x_train.shape[2:])) is None
+        ):
             return (
-                "Dropout is defined on the hidden units of two-layer tanh networks, and "
-                f"{type(model).__name__} is not one. Set dropout to 0."
+                "Dropout is defined on the hidden units of chains of linear and convolutional "
+                f"layers, pooling and known activations, and {type(model).__name__} is not one. "
+                "Set dropout to 0."
             )
         if layers := random_layers(model):
             return (
@@ -145,6 +158,8 @@ class TorchEngine(AbstractEngine):
     ) -> list[RunResult]:
         """Train every run; see the interface."""
         assert not isinstance(optimizer, GradientFlow)
+        if threads is None and _values_per_layer(problem) < _WORTH_THREADS:
+            threads = 1
         with _torch_threads(threads), torch.no_grad():
             return _train(problem, optimizer, self.name)
 
@@ -168,10 +183,10 @@ def _train(problem: Problem, optimizer: Descent, engine: str) -> list[RunResult]
     for t in range(optimizer.max_steps + 1):
         k = int(np.searchsorted(grid, t))
         if grid[k] == t:
-            recorded[1, index, k] = batch.test_mse().cpu()
+            recorded[1, index, k] = batch.test_mse().to("cpu", torch.float64)
         batch.advance()
         if grid[k] == t:
-            recorded[0, index, k] = batch.train_mse.cpu()
+            recorded[0, index, k] = batch.train_mse.to("cpu", torch.float64)
         if t % _POLL_STEPS and t < optimizer.max_steps:
             continue
         alive = batch.alive.cpu().numpy()
@@ -197,6 +212,13 @@ def _train(problem: Problem, optimizer: Descent, engine: str) -> list[RunResult]
         )
         for run, (steps, losses, params) in sorted(ends.items())
     ]
+
+
+def _values_per_layer(problem: Problem) -> int:
+    """Runs times samples times the widest that a layer can be, by its inputs and its weights."""
+    features = [problem.x_train[0, 0].numel()]
+    features += [value.shape[1] for value in problem.params.values() if value.dim() > 1]
+    return problem.n_runs * problem.x_train.shape[1] * max(features)
 
 
 @contextmanager

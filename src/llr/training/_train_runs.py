@@ -31,9 +31,9 @@ def train_batch(
     Args:
         problem: the runs; sample sizes are free to differ.
         optimizer: gradient descent, Adam or gradient flow, with its parameters.
-        engine: ``"auto"``: the flow engine for gradient flow, the compiled one for two-layer tanh
-            networks in float64 on the CPU, the torch one for everything else. Or one of these by
-            name, or your own :class:`AbstractEngine`.
+        engine: ``"auto"``: the flow engine for gradient flow, the compiled one for chains of layers
+            (:func:`llr.models.layered_network`) on the CPU, the torch one for everything else. Or
+            one of these by name, or your own :class:`AbstractEngine`.
         threads: most CPU threads to use; None: as many as the process may.
 
     Returns:

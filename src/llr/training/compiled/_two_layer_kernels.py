@@ -10,7 +10,6 @@ Everything here is compiled on first use and cached on disk by Numba.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,9 @@ import numpy as np
 from numba import njit
 
 from llr.training import simd
-from llr.training._disk_cache import JIT, kept_on_disk
+from llr.training._disk_cache import INLINE, INNER, KERNEL, kept_on_disk
+from llr.training.compiled import _descent_rule
+from llr.training.compiled._descent_rule import Hyperparameters, Rates, move, rates_at
 from llr.training.simd import (
     LANES,
     keep_lanes,
@@ -29,12 +30,11 @@ from llr.training.simd import (
     multiply_add,
     splat,
     splitmix64,
-    square_root,
     store,
     tanh,
 )
 
-__all__ = ["SOURCES", "TILE", "Data", "Hyperparameters", "Sizes", "Workspace", "descend"]
+__all__ = ["SOURCES", "TILE", "Data", "Sizes", "Workspace", "descend"]
 
 TILE = 4
 """Samples that go through a block of units together, each of its weights loaded once."""
@@ -51,24 +51,6 @@ class Sizes(NamedTuple):
     tiles: int  # of samples that the array of hidden activations can hold, at least ceil(n / 4)
     hidden_bias: bool
     output_bias: bool
-
-
-class Hyperparameters(NamedTuple):
-    """How to train, as numbers; see the optimizers."""
-
-    adam: bool
-    lr: float
-    weight_decay: float
-    beta1: float
-    beta2: float
-    eps: float
-    tol: float
-    bound: float
-    max_steps: int
-    keep_factor: float  # 1 / (1 - dropout)
-    keep_threshold: int
-    dropout: bool
-    seed: int
 
 
 class Data(NamedTuple):
@@ -92,14 +74,7 @@ class Workspace(NamedTuple):
     gradient: np.ndarray  # (2, s + 1, 8)
 
 
-class Rates(NamedTuple):
-    """What one step needs besides the hyperparameters."""
-
-    rate: float  # learning rate, for Adam with its bias correction
-    root: float  # sqrt(1 - beta2^t)
-
-
-@njit(**JIT)
+@njit(**INNER)
 def _forward(
     size: Sizes,
     theta: np.ndarray,
@@ -145,7 +120,7 @@ def _forward(
         outputs[i * TILE + 3] = lane_sum(f3) + bias
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _drop(size: Sizes, hyper: Hyperparameters, t: int, space: Workspace) -> None:
     """Apply the dropout mask of step t: masked activations and slopes, outputs without them."""
     theta, hidden = space.theta, space.hidden
@@ -170,40 +145,13 @@ def _drop(size: Sizes, hyper: Hyperparameters, t: int, space: Workspace) -> None
         space.outputs[i] = lane_sum(f) + theta[theta.size - 1]
 
 
-@njit(**JIT)
-def _rates(hyper: Hyperparameters, t: int) -> Rates:
-    """The rates of step t + 1."""
-    if not hyper.adam:
-        return Rates(hyper.lr, 1.0)
-    step = float(t + 1)
-    return Rates(hyper.lr / (1.0 - hyper.beta1**step), math.sqrt(1.0 - hyper.beta2**step))
-
-
-@njit(**JIT)
-def _move(hyper: Hyperparameters, rates: Rates, space: Workspace, at: int, gradient: Any) -> None:
-    """One step of the eight parameters that start at an index."""
-    value = load(space.theta, at)
-    if hyper.weight_decay > 0.0:
-        gradient = multiply_add(splat(hyper.weight_decay), value, gradient)
-    if hyper.adam:
-        first, second = load(space.first, at), load(space.second, at)
-        first = multiply_add(splat(1.0 - hyper.beta1), gradient - first, first)
-        second = multiply_add(
-            splat(1.0 - hyper.beta2) * gradient, gradient, splat(hyper.beta2) * second
-        )
-        store(space.first, at, first)
-        store(space.second, at, second)
-        gradient = first / (square_root(second) / splat(rates.root) + splat(hyper.eps))
-    store(space.theta, at, multiply_add(splat(-rates.rate), gradient, value))
-
-
-@njit(**JIT)
+@njit(**INLINE)
 def _slope(hyper: Hyperparameters, space: Workspace, at: int, h: Any) -> Any:
     """The derivative of tanh at z, from h = tanh(z), masked."""
     return load(space.slope, at) if hyper.dropout else multiply_add(-h, h, splat(1.0))
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _backward(
     size: Sizes, hyper: Hyperparameters, rates: Rates, x: np.ndarray, space: Workspace
 ) -> None:
@@ -253,13 +201,13 @@ def _backward(
                 for k in range(trained):
                     total = load(g, kernel + k * LANES)
                     store(g, kernel + k * LANES, multiply_add(a, load(g, k * LANES), total))
-                _move(hyper, rates, space, output, g_a)
+                move(hyper, rates, space, output, g_a)
             w = (q * blocks + b) * kernel
             for k in range(trained):
-                _move(hyper, rates, space, w + k * LANES, load(g, kernel + k * LANES))
+                move(hyper, rates, space, w + k * LANES, load(g, kernel + k * LANES))
 
 
-@njit(**JIT)
+@njit(**INNER)
 def _test_mse(size: Sizes, data: Data, space: Workspace) -> float:
     """Test MSE, as many tiles at once as the array of activations can hold."""
     n, loss = data.y_test.size, 0.0
@@ -274,7 +222,7 @@ def _test_mse(size: Sizes, data: Data, space: Workspace) -> float:
     return loss / n
 
 
-@njit(**JIT)
+@njit(inline="always", **INNER)
 def _descend(
     size: Sizes,
     hyper: Hyperparameters,
@@ -327,10 +275,10 @@ def _descend(
             space.outputs[i] = (space.outputs[i] - data.y[i]) * (2.0 / n)
             slope += space.outputs[i]
         space.outputs[n : tiles * TILE] = 0.0
-        rates = _rates(hyper, t)
+        rates = rates_at(hyper, t)
         _backward(size, hyper, rates, data.x, space)
         if size.output_bias:
-            _move(hyper, rates, space, theta.size - LANES, splat(slope))
+            move(hyper, rates, space, theta.size - LANES, splat(slope))
         t += 1
 
 
@@ -353,7 +301,7 @@ def _entry(digest: str) -> Callable[..., Any]:
     return descend
 
 
-SOURCES = [Path(__file__), *simd.SOURCES]
+SOURCES = [Path(__file__), Path(_descent_rule.__file__), *simd.SOURCES]
 """Every file that is compiled into :func:`descend`."""
 
-descend = kept_on_disk(_entry, SOURCES)
+descend = kept_on_disk(_entry, SOURCES, KERNEL)

@@ -1,4 +1,4 @@
-"""One run of the compiled engine: its parameters in the kernels' layout, and back."""
+"""One two-layer tanh run of the compiled engine: its parameters in the kernel's layout."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor
 
 from llr.models import TwoLayerStructure, TwoLayerWeights
 from llr.training._descent_result import descent_result
-from llr.training._dropout_mask import keep_threshold
 from llr.training._optimizers import Adam, Descent
 from llr.training._problem import Problem
 from llr.training._run_result import RunResult, log_spaced
+from llr.training.compiled._aligned import aligned, aligned_copy
+from llr.training.compiled._descent_rule import hyperparameters_of
 from llr.training.compiled._two_layer_kernels import (
     TILE,
     Data,
-    Hyperparameters,
     Sizes,
     Workspace,
     descend,
 )
 from llr.training.simd import LANES
 
-__all__ = ["CompiledRun", "descend"]
+__all__ = ["TwoLayerRun", "descend"]
 
 _TEST_ROWS = 64
 """Test samples evaluated at once, at least."""
@@ -33,21 +33,7 @@ _CHUNK = 3e7
 """Hidden activations between two looks at whether to stop: some tens of milliseconds."""
 
 
-def _aligned(size: int) -> np.ndarray:
-    """Zeros that start at a multiple of 64 bytes, so that no vector straddles two cache lines."""
-    buffer = np.zeros(size + LANES)
-    skip = -(buffer.ctypes.data // buffer.itemsize) % LANES
-    return buffer[skip : skip + size]
-
-
-def _copied(values: np.ndarray) -> np.ndarray:
-    """A flat aligned copy."""
-    flat = _aligned(values.size)
-    flat[:] = values.reshape(-1)
-    return flat
-
-
-class CompiledRun:
+class TwoLayerRun:
     """Run ``index`` of a problem, ready to be trained by :meth:`train` on any thread."""
 
     def __init__(
@@ -66,39 +52,25 @@ class CompiledRun:
             hidden_bias=structure.hidden_bias,
             output_bias=structure.output_bias,
         )
-        adam = optimizer if isinstance(optimizer, Adam) else None
-        self.hyper = Hyperparameters(
-            adam=adam is not None,
-            lr=float(optimizer.lr),
-            weight_decay=float(optimizer.weight_decay),
-            beta1=float(adam.beta1) if adam else 0.0,
-            beta2=float(adam.beta2) if adam else 0.0,
-            eps=float(adam.eps) if adam else 0.0,
-            tol=float(optimizer.tol),
-            bound=float(optimizer.divergence_bound),
-            max_steps=optimizer.max_steps,
-            keep_factor=1.0 / (1.0 - optimizer.dropout),
-            keep_threshold=keep_threshold(optimizer.dropout),
-            dropout=optimizer.dropout > 0,
-            seed=int(problem.seeds[index]),
-        )
+        self.hyper = hyperparameters_of(optimizer, int(problem.seeds[index]))
         self.data = Data(
             x=self._patches(problem.x_train[index, :n]),
-            y=_copied(problem.y_train[index, :n].numpy()),
+            y=aligned_copy(problem.y_train[index, :n].numpy()),
             x_test=self._patches(problem.x_test[index]),
-            y_test=_copied(problem.y_test[index].numpy()),
+            y_test=aligned_copy(problem.y_test[index].numpy()),
         )
         theta = self._packed({name: value[index] for name, value in problem.params.items()})
         hidden = p * self.sizes.blocks * self.sizes.tiles * TILE * LANES
-        moments = theta.size if adam else 0
+        adam = isinstance(optimizer, Adam)
+        velocity = adam or optimizer.momentum > 0
         self.space = Workspace(
             theta=theta,
-            first=_aligned(moments),
-            second=_aligned(moments),
-            hidden=_aligned(hidden),
-            slope=_aligned(hidden if optimizer.dropout > 0 else 0),
-            outputs=_aligned(self.sizes.tiles * TILE),
-            gradient=_aligned(2 * (s + 1) * LANES),
+            first=aligned(theta.size if velocity else 0),
+            second=aligned(theta.size if adam else 0),
+            hidden=aligned(hidden),
+            slope=aligned(hidden if optimizer.dropout > 0 else 0),
+            outputs=aligned(self.sizes.tiles * TILE),
+            gradient=aligned(2 * (s + 1) * LANES),
         )
 
     @property
@@ -112,7 +84,7 @@ class CompiledRun:
         seen = x.flatten(1).numpy()[:, np.array(self.structure.windows)]
         seen = np.pad(seen, ((0, -len(seen) % TILE), (0, 0), (0, 0)))
         n, p, s = seen.shape
-        return _copied(seen.reshape(n // TILE, TILE, p, s).transpose(2, 0, 3, 1))
+        return aligned_copy(seen.reshape(n // TILE, TILE, p, s).transpose(2, 0, 3, 1))
 
     def _packed(self, params: dict[str, Tensor]) -> np.ndarray:
         """Parameters by name in the kernels' layout."""
@@ -127,7 +99,9 @@ class CompiledRun:
         output[:, :channels] = weights.output.T.numpy()
         bias = 0.0 if weights.output_bias is None else weights.output_bias.item()
         blocks = kernels.reshape(size.kernels, size.blocks, LANES, -1).transpose(0, 1, 3, 2)
-        return _copied(np.concatenate([blocks.reshape(-1), output.reshape(-1), [bias] * LANES]))
+        return aligned_copy(
+            np.concatenate([blocks.reshape(-1), output.reshape(-1), [bias] * LANES])
+        )
 
     def _unpacked(self) -> dict[str, Tensor]:
         """The present parameters by name."""

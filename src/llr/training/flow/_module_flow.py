@@ -12,12 +12,15 @@ from torch import Tensor
 from torch.func import functional_call, grad, grad_and_value, jacrev
 
 from llr._types import Parameters
+from llr.models import layered_network
 from llr.tangent import TangentOperator
+from llr.training._layered_function import LayeredFunction
 from llr.training._optimizers import GradientFlow
 from llr.training._problem import Problem
 from llr.training._run_result import RunResult
 from llr.training.flow._flow_result import flow_result
 from llr.training.flow._flow_status import FlowStatus
+from llr.training.flow._layered_tangent import LayeredTangent
 from llr.training.flow._rosenbrock import RODAS, ROS34PW2
 from llr.training.flow._step_control import (
     LEAST_STEP,
@@ -36,6 +39,7 @@ DENSE_PARAMETERS = 300
 _TANGENT_ELEMENTS = 1 << 25
 """Largest tangent matrix that is formed: a quarter of a gigabyte."""
 
+Product: TypeAlias = Callable[[Tensor], Tensor]
 Solve: TypeAlias = Callable[[Tensor], Tensor]
 Factorize: TypeAlias = Callable[[float], Solve | None]
 
@@ -64,7 +68,11 @@ class ModuleFlow:
         self.groups = self._groups()
         self.method = RODAS if self.exact else ROS34PW2
         self._loss_and_slope = grad_and_value(self._loss)
-        if not self.exact:
+        network = layered_network(self.model, tuple(self.x.shape[1:]))
+        self.layered = None if network is None else LayeredFunction(network, device)
+        if self.layered is not None:
+            self.values = self.layered.values_of(self.x[None]).contiguous()
+        elif not self.exact:
             self.operator = TangentOperator(self.model, self.x, params=self.initial)
 
     @property
@@ -124,15 +132,7 @@ class ModuleFlow:
 
     def _gauss_newton(self, theta: Tensor) -> tuple[Factorize, float]:
         """Systems with c I + (2 / N) J^T J, and the size of that matrix."""
-        tangent = self.operator.with_function(
-            self.operator.function.with_params(self._params(theta))
-        )
-        small = tangent.shape[0] * tangent.shape[1] <= _TANGENT_ELEMENTS
-        j = tangent.to_dense() if small else tangent
-        if isinstance(j, Tensor):
-            gram = j @ j.T
-        else:
-            gram = torch.cat([(j @ rows.T).T for rows in j.row_blocks()])
+        gram, apply, transpose = self._tangent(theta)
         identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         half = 0.5 * len(gram)
 
@@ -140,9 +140,26 @@ class ModuleFlow:
             lower, failed = torch.linalg.cholesky_ex(gram + (half * c) * identity)
             if int(failed):
                 return None
-            return lambda b: (b - j.T @ torch.cholesky_solve((j @ b)[:, None], lower)[:, 0]) / c
+            return lambda b: (
+                (b - transpose(torch.cholesky_solve(apply(b)[:, None], lower)[:, 0])) / c
+            )
 
         return factorize, float(gram.norm()) / half
+
+    def _tangent(self, theta: Tensor) -> tuple[Tensor, Product, Product]:
+        """J J^T, and the products with J and with J^T."""
+        if self.layered is not None:
+            params = {**self._params(theta), **self.fixed}
+            tangent = LayeredTangent.of(self.layered, params, self.x, self.shapes)
+            return tangent.gram(), tangent.apply, tangent.transpose
+        operator = self.operator.with_function(
+            self.operator.function.with_params(self._params(theta))
+        )
+        if operator.shape[0] * operator.shape[1] > _TANGENT_ELEMENTS:
+            gram = torch.cat([(operator @ rows.T).T for rows in operator.row_blocks()])
+            return gram, lambda v: operator @ v, lambda u: operator.T @ u
+        j = operator.to_dense()
+        return j @ j.T, lambda v: j @ v, lambda u: j.T @ u
 
     def _step(self, theta: Tensor, dt: float, field: Tensor, solve: Solve) -> tuple[Tensor, Tensor]:
         """The end of a step of size dt, and its estimated error."""
@@ -157,7 +174,16 @@ class ModuleFlow:
 
     def _field(self, theta: Tensor) -> tuple[float, Tensor]:
         """Training MSE, and -(its gradient + weight_decay theta)."""
-        slope, loss = self._loss_and_slope(theta)
+        if self.layered is None:
+            slope, loss = self._loss_and_slope(theta)
+        else:
+            params = {k: p[None] for k, p in {**self._params(theta), **self.fixed}.items()}
+            outputs, tape = self.layered(params, self.values)
+            residual = outputs - self.y
+            loss = residual.square().mean()
+            error = residual * (2 / residual.numel())
+            gradient = self.layered.gradient(tape, error, list(self.shapes))
+            slope = torch.cat([gradient[name][0] for name in self.shapes])
         return float(loss), -slope - self.optimizer.weight_decay * theta
 
     def run(self, engine: str) -> RunResult:

@@ -9,6 +9,7 @@ from llr.training.simd._hash import keep_lanes, splitmix64
 from llr.training.simd._tanh import tanh
 from llr.training.simd._vectors import (
     LANES,
+    as_dtype,
     emit_as,
     intrinsic,
     lane_sum,
@@ -28,6 +29,7 @@ __all__ = [
     "SOURCES",
     "Expression",
     "arctan",
+    "as_dtype",
     "emit_as",
     "erf",
     "exp",

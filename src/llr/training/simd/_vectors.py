@@ -19,6 +19,7 @@ __all__ = [
     "INT",
     "INT_VECTOR",
     "LANES",
+    "as_dtype",
     "broadcast",
     "call_intrinsic",
     "emit_as",
@@ -149,6 +150,17 @@ def splat_of(_context: Any, array: Any, value: Any) -> Any:
         return broadcast(build, value, kind.vector)
 
     return emit_as(kind(array, types.float64), emit)
+
+
+@intrinsic
+def as_dtype(_context: Any, array: Any, value: Any) -> Any:
+    """Float64 lanes rounded to the dtype of an array."""
+    wide, kind = lanes_of[types.float64], lanes_of[array.dtype]
+
+    def emit(build: Any, _pointer: Any, value: Any) -> Any:
+        return value if kind is wide else build.fptrunc(value, kind.vector)
+
+    return emit_as(kind(array, wide), emit)
 
 
 @intrinsic
