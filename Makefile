@@ -29,17 +29,17 @@ $(VENV)/.installed: constraints.txt requirements-dev.txt pyproject.toml
 sweep: venv      ## run the sweep of config.yaml (CONFIG=..., EXECUTOR=ray, ARGS="training.lr=0.05")
 	$(BIN)/llr sweep --config $(CONFIG) $(if $(EXECUTOR),execution.executor=$(EXECUTOR)) $(ARGS)
 
-test: venv       ## run the whole test suite
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: venv       ## run the tests, but for those marked slow
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
-soak: venv       ## twenty minutes of faults: kills, full disks, lost nodes, damaged files; tests/soak/results.json
+soak: venv       ## twenty minutes of faults, into tests/soak/results.json; then every test, slow ones too
 	LLR_SOAK=1 $(BIN)/python -m pytest tests/soak
-	LLR_SOAK=1 $(BIN)/python -m pytest -n auto -m slow --ignore tests/soak tests
+	LLR_SOAK=1 $(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/soak
 
 test-floor:      ## the tests at the lowest versions that pyproject.toml allows, in .venv-floor
 	$(PYTHON) -m venv .venv-floor
 	.venv-floor/bin/python -m pip install --quiet -c requirements-floor.txt -e ".[ray,parquet,report,test]"
-	.venv-floor/bin/python -m pytest -n auto --dist loadfile -W default -m "not browser"
+	.venv-floor/bin/python -m pytest -n auto --dist loadfile -W default -m "not browser and not slow"
 
 lint: venv       ## ruff, import-linter, and the schemas of everything under .github
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """How many random cases a test draws: a few in ``make test``, all of them in ``make soak``.
 
-A test that asks for many more cases in the soak carries ``@pytest.mark.slow``.
+A test that is slow with any number of cases carries ``@pytest.mark.slow``: only the soak runs it.
 """
 
 import os

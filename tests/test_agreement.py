@@ -59,7 +59,6 @@ def model_input_shape(model: torch.nn.Module) -> tuple[int, ...]:
     return model.input_shape if hasattr(model, "input_shape") else (model.in_features,)
 
 
-@pytest.mark.slow
 @settings(max_examples=cases(60, soak=300))
 @given(degenerate_networks(MOST_PARAMETERS), st.sampled_from(METHODS))
 def test_a_clear_measured_rank_is_the_exact_one(model, method):
@@ -70,7 +69,6 @@ def test_a_clear_measured_rank_is_the_exact_one(model, method):
         assert result.rank == exact
 
 
-@pytest.mark.slow
 @settings(max_examples=cases(20, soak=100))
 @given(degenerate_networks(MOST_PARAMETERS))
 def test_the_three_methods_have_one_spectrum(model):

@@ -54,7 +54,6 @@ def test_degenerate_networks_have_the_rank_of_the_definition(model: nn.Module) -
     assert formal_rank(model) == high_precision_rank(model)
 
 
-@pytest.mark.slow
 @settings(max_examples=cases(60, soak=600))
 @given(degenerate_networks(most_parameters=36))
 def test_many_larger_degenerate_networks_have_the_rank_of_the_definition(model: nn.Module) -> None:
