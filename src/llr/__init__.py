@@ -4,7 +4,7 @@ Model rank, optimistic sample size and recovery experiments for overparameterise
 Zhang, Zhang, Zhang and Bai, "Local Linear Recovery Guarantee of Deep Neural Networks at
 Overparameterization", JMLR 26(69), 2025.
 
-Public names are listed in ``__init__.pyi``, grouped by room, and load on first use: ``import llr``
+Public names are listed in ``__init__.pyi``, grouped by package, and load on first use: ``import llr``
 itself imports neither torch nor anything else heavy.
 """
 

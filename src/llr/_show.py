@@ -1,4 +1,4 @@
-"""How results become JSON and HTML, written once for every room."""
+"""How results become JSON and HTML, written once for every package."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Work shared between the machines of a Ray cluster, or the processors of this one.
 
-The work, the calls and the answers are those of the worker processes; Ray only carries them. It
-is told to try nothing again by itself: its own rule tries a task that ran out of memory forever.
+The work, the calls and the answers are those of the worker processes; Ray only carries them. Its
+own retries are switched off: they would repeat a task that runs out of memory forever.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ OBJECT_STORE_BYTES = 256 * 2**20
 """Of a Ray that is started here; it holds no more than the answers on their way."""
 
 LOOK_SECONDS = 5.0
-"""How often the nodes are counted anew."""
+"""How often the nodes are counted again."""
 
 
 class RayExecutor(AbstractExecutor):
@@ -204,7 +204,7 @@ class RayExecutor(AbstractExecutor):
         return (
             f"The Ray cluster must have a node with {self._cpus} CPUs{gpus} for each item, but for "
             f"{self._patience_s:g} s none was there (its nodes have {there or 'gone'}). Start "
-            "nodes, or set execution.threads; the same command goes on from there."
+            "nodes, or set execution.threads; the same command resumes from there."
         )
 
 

@@ -49,7 +49,7 @@ def answer(call: bytes) -> bytes:
     try:
         function, item = pickle.loads(call)
         return pickle.dumps((function(item), None))
-    except Exception as error:  # the parent reports it, this worker goes on
+    except Exception as error:  # the parent reports it, this worker continues
         return pickle.dumps((None, Failure.of(error)))
 
 
