@@ -4,8 +4,8 @@ Model rank, optimistic sample size and recovery experiments for overparameterise
 Zhang, Zhang, Zhang and Bai, "Local Linear Recovery Guarantee of Deep Neural Networks at
 Overparameterization", JMLR 26(69), 2025.
 
-Public names are listed in ``__init__.pyi``, grouped by package, and load on first use: ``import llr``
-itself imports neither torch nor anything else heavy.
+Public names are listed in ``__init__.pyi``, by package, and load on first use: ``import llr``
+imports neither torch nor anything else heavy.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-# The public door, grouped by room; ``__init__.py`` loads each name from here on first use.
+# The public names by package; ``__init__.py`` loads each name from here on first use.
 from .certify import certify_rank
 from .config import load_config
 from .data import make_dataset, make_target

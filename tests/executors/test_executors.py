@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.executors.tasks import threads_here, wait_long
 
 from llr.config import parse_config
 from llr.errors import LLRError
@@ -18,6 +19,7 @@ from llr.executors import InProcessExecutor, ProcessExecutor
 from llr.sweep import EXECUTORS, make_executor
 from llr.testing import ExecutorContract
 
+ROOT = Path(__file__).parents[2]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
 
@@ -35,15 +37,6 @@ class TestProcessExecutor(ExecutorContract):
 
 def execution(**keys):
     return parse_config({"execution": keys}).execution
-
-
-def threads_here(_):
-    return {name: os.environ[name] for name in os.environ if name.endswith("_NUM_THREADS")}
-
-
-def wait_long(path):
-    Path(path).write_text(str(os.getpid()))
-    time.sleep(300)
 
 
 def alive(pid):
@@ -97,10 +90,10 @@ def test_leaving_early_ends_workers_that_are_busy(tmp_path):
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     path = tmp_path / "pid"
     code = (
-        "import test_executors as here; "
-        f"list(here.ProcessExecutor(workers=1).map(here.wait_long, [{str(path)!r}]))"
+        "from llr.executors import ProcessExecutor; from tests.executors.tasks import wait_long; "
+        f"list(ProcessExecutor(workers=1).map(wait_long, [{str(path)!r}]))"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent)
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     until(lambda: written(path))
     parent.kill()
     parent.wait()

@@ -76,7 +76,8 @@ class AbstractExecutor(ABC):
     - an exception of the function becomes a failure of its item and of no other;
     - losing a worker loses no item: the item is tried again, then becomes a failure;
     - items are taken only as workers become free, so that neither items nor values pile up;
-    - closing the iterator, or an exception in the code that reads it, stops the work and its workers.
+    - closing the iterator, or an exception in the code that reads it, stops the work and the
+      workers.
 
     The function and the items must be picklable and importable by name: a worker may be another
     process, or another machine.
