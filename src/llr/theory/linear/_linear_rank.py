@@ -15,6 +15,7 @@ from llr.models import (
     MatrixFactorization,
     ToyLinear,
     ToyNonlinear,
+    TwoLayerMLP,
 )
 from llr.theory._named_parameters import named_values
 from llr.theory.arithmetic import Floats, PrimeField, exact_array, largest_rank, matrix_rank
@@ -28,6 +29,8 @@ def linear_layers(model: nn.Module) -> list[str] | None:
         return [""]
     if type(model) is MLP and (model.activation == "identity" or not model.widths):
         return [f"layers.{l}." for l in range(len(model.layers))]
+    if type(model) is TwoLayerMLP and model.structure.activation == "identity":
+        return ["hidden.", "output."]
     if type(model) is nn.Sequential and len(model) and all(type(m) is nn.Linear for m in model):
         return [f"{l}." for l in range(len(model))]
     return None

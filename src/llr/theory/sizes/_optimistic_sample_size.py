@@ -14,10 +14,14 @@ from llr.models import (
     MatrixFactorization,
     ToyLinear,
     ToyNonlinear,
+    TwoLayerStructure,
     two_layer_structure,
 )
+from llr.theory.activations import Smooth, Symmetry, row_of
 from llr.theory.deep import read_fully_connected
 from llr.theory.linear import linear_layers
+from llr.theory.sizes._activation_sample_size import activation_size, has_activation_size
+from llr.theory.sizes._convolution_bounds import convolution_bounds
 from llr.theory.sizes._deep_sample_size import deep_network_size
 from llr.theory.sizes._deep_tanh_sample_size import deep_tanh_size, has_exact_size
 from llr.theory.sizes._linear_sample_size import (
@@ -46,14 +50,16 @@ def optimistic_sample_size(
     the model's architecture and on the target function, not on the model's present parameters.
 
     Args:
-        model: a two-layer tanh network, fully connected or convolutional (exact); a linear or
-            diagonal network, a matrix factorisation or a toy (exact); a fully connected network
-            of any other depth or activation (bounds).
+        model: a two-layer network with any activation, fully connected (exact for most: see
+            docs/theory) or convolutional (exact for tanh and other odd activations, else
+            bounds); a fully connected tanh network of any depth, or a sigmoid one with biases
+            above the first layer (exact); a linear or diagonal network, a matrix factorisation or
+            a toy (exact); a fully connected network of any other depth or activation (bounds).
         target: one of
 
             * a module: a network of the model's kind, usually a smaller one, with any biases; for
-              two-layer models any two-layer tanh network, so that the three architectures can be
-              compared on one target;
+              two-layer models any two-layer network with the same activation, so that the three
+              architectures can be compared on one target;
             * a state dict: parameters of the model, or of a narrower model of its kind;
             * a matrix (d1, d2), for a matrix factorisation, or (c, d), for a linear network;
             * coefficients: c_1..c_d for a diagonal network, a_0, a_1, a_2 for the toys;
@@ -106,10 +112,11 @@ def _size(
     linear = linear_layers(model)
     if linear is not None:
         return linear_model_size(model, linear, target)
-    structure, layers = two_layer_structure(model), read_fully_connected(model)
-    if structure is None and layers is None:
+    structure, layers = _covered_structure(model), read_fully_connected(model)
+    convolution = two_layer_structure(model, activation=None)
+    if convolution is None and layers is None:
         raise UnsupportedModuleError(
-            "optimistic_sample_size must be given a two-layer tanh network, a fully connected "
+            "optimistic_sample_size must be given a two-layer network, a fully connected "
             "network, a linear or diagonal network, a matrix factorisation or a toy, got "
             f"{type(model).__name__}. Nothing is known about others; llr.model_rank at parameters "
             "of the target gives an upper bound."
@@ -121,7 +128,21 @@ def _size(
         )
     if structure is not None:
         return two_layer_size(structure, target)
-    assert layers is not None
+    if layers is None:
+        assert convolution is not None
+        return convolution_bounds(convolution, target)
+    if has_activation_size(layers) and layers.activation != "tanh":
+        return activation_size(model, layers, target)
     if has_exact_size(layers):
         return deep_tanh_size(model, layers, target)
     return deep_network_size(model, layers, target)
+
+
+def _covered_structure(model: nn.Module) -> TwoLayerStructure | None:
+    """The structure of a tanh network, or of a convolution with another odd activation."""
+    structure = two_layer_structure(model, activation=None)
+    if structure is None or structure.activation == "tanh":
+        return structure
+    row = row_of(structure.activation)
+    odd = row is not None and isinstance(row.kind, Smooth) and row.kind.symmetry == Symmetry(-1)
+    return structure if odd and read_fully_connected(model) is None else None

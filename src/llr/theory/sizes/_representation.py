@@ -27,7 +27,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from llr.errors import NotExpressibleError
-from llr.models import TwoLayerStructure, TwoLayerWeights
+from llr.models import ACTIVATIONS, TwoLayerStructure, TwoLayerWeights
+from llr.theory.activations import FLAT_POINTS
 from llr.theory.sizes._set_cover import Cover, least_covers
 from llr.theory.two_layer import Neuron, NeuronKey, TwoLayerFunction
 
@@ -89,7 +90,7 @@ def represent(structure: TwoLayerStructure, function: TwoLayerFunction) -> Repre
     solve = _with_sharing if structure.shared and structure.positions > 1 else _without_sharing
     units, lower, upper, channels, neurons = solve(structure, function, windows, constant_unit)
     if constant_unit:
-        cost = 1 + structure.window_size
+        cost = 1 if structure.activation in FLAT_POINTS else 1 + structure.window_size
         lower, upper = lower + cost, upper + cost
         units.append(_constant_unit(structure, function, units))
     return Representation(_weights(structure, function, units), lower, upper, channels, neurons)
@@ -316,8 +317,11 @@ def _constant_unit(
     """A unit with zero input weights whose value is the constant part."""
     taken = {(unit.channel, unit.position) for unit in units}
     channels = {unit.channel for unit in units}
-    bias, value = 1.0, function.constant_value / float(np.tanh(1.0))
-    if len(function.constant) == 1 and 0.0 not in function.constant:
+    bias = FLAT_POINTS[structure.activation].bias if structure.activation in FLAT_POINTS else 1.0
+    sigma = ACTIVATIONS[structure.activation].function
+    value = function.constant_value / float(sigma(torch.tensor(bias, dtype=torch.float64)))
+    plain = structure.activation not in FLAT_POINTS
+    if plain and len(function.constant) == 1 and 0.0 not in function.constant:
         ((bias, factor),) = function.constant.items()
         value = float(factor)
     kernel = [0.0] * structure.window_size

@@ -43,6 +43,8 @@ class SampleSize:
             most ``upper`` where the size is only bounded), to rounding.
         assumes: what the value rests on beyond published theorems, a sentence each; empty where
             there is nothing.
+        witness_note: why no float64 parameters have rank ``upper``, where that is so, and what
+            the witness has instead; else empty.
     """
 
     lower: int
@@ -54,6 +56,7 @@ class SampleSize:
     n_parameters: int
     witness: Parameters = field(repr=False)
     assumes: tuple[str, ...] = ()
+    witness_note: str = ""
 
     @property
     def value(self) -> int | None:
@@ -71,6 +74,7 @@ class SampleSize:
             "n_parameters": self.n_parameters,
             "target": self.target,
             "assumes": " ".join(self.assumes),
+            "witness_note": self.witness_note,
         }
         published = vars(self.published) if self.published else dict.fromkeys(_PUBLISHED)
         return row | {f"published_{name}": value for name, value in published.items()}
@@ -94,6 +98,7 @@ class SampleSize:
             rows.append(("published", text))
             if self.published.note:
                 rows.append(("note", self.published.note))
+        rows += [("witness", self.witness_note)] if self.witness_note else []
         rows += [("assumes", sentence) for sentence in self.assumes]
         return rows
 

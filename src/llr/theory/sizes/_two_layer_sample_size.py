@@ -1,9 +1,10 @@
-"""Optimistic sample sizes in two-layer tanh networks."""
+"""Optimistic sample sizes in two-layer networks with an odd activation, by covering."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 import torch
 from torch import Tensor, nn
@@ -18,18 +19,29 @@ from llr.theory._closed_forms import (
     shared_convolution_size,
     unshared_convolution_size,
 )
+from llr.theory.activations import row_of
 from llr.theory.sizes._representation import Representation, represent
 from llr.theory.sizes._sample_size import Published, SampleSize
-from llr.theory.two_layer import TwoLayerFunction, read_structure, read_two_layer, reduced_function
+from llr.theory.sizes.families import ConstantPart, constant_units
+from llr.theory.two_layer import (
+    TwoLayerFunction,
+    TwoLayerNetwork,
+    read_structure,
+    read_two_layer,
+    reduced_function,
+)
 
-__all__ = ["printed_size", "two_layer_size"]
+__all__ = ["printed_size", "target_network", "two_layer_size"]
 
 
 def two_layer_size(
     structure: TwoLayerStructure, target: nn.Module | Mapping[str, Tensor] | int
 ) -> SampleSize:
-    """Optimistic sample size in a two-layer tanh network, exact but for huge covering problems."""
-    function = _function(structure, target)
+    """Optimistic sample size with an odd activation, exact but for huge covering problems."""
+    network = target_network(structure, target)
+    function, assumes = reduced_function(network), ()
+    if structure.activation != "tanh":
+        function, assumes = _decided(structure, network, function)
     found = represent(structure, function)
     lower = found.lower + structure.output_bias
     upper = found.upper + structure.output_bias
@@ -55,7 +67,21 @@ def two_layer_size(
         target=_in_words(structure, function, found),
         n_parameters=structure.n_parameters,
         witness=structure.pack(found.weights),
+        assumes=assumes,
     )
+
+
+def _decided(
+    structure: TwoLayerStructure, network: TwoLayerNetwork, function: TwoLayerFunction
+) -> tuple[TwoLayerFunction, tuple[str, ...]]:
+    """The function with its constant part as one number, and what its being zero rests on."""
+    row, constants = row_of(structure.activation), constant_units(network)
+    assert row is not None
+    units = network.units
+    part = ConstantPart.of(row, units.bias[constants], units.output[constants], network.output_bias)
+    nonzero, assumes = part.decide()
+    constant = {0.0: Fraction(float(part.numeric[0]))} if nonzero else {}
+    return replace(function, constant=constant), (*row.assumes, *assumes)
 
 
 def printed_size(structure: TwoLayerStructure, kernels: int) -> ClosedForm:
@@ -70,28 +96,28 @@ def printed_size(structure: TwoLayerStructure, kernels: int) -> ClosedForm:
     return closed_form(d, kernels=kernels, kernel_size=size, n_axes=n_axes, **biases)
 
 
-def _function(
+def target_network(
     structure: TwoLayerStructure, target: nn.Module | Mapping[str, Tensor] | int
-) -> TwoLayerFunction:
-    """The target in reduced form."""
+) -> TwoLayerNetwork:
+    """The target as a two-layer network with one output."""
     if isinstance(target, int):
         network = read_structure(*_generic(structure, target))
     elif isinstance(target, Mapping):
         network = read_structure(*_from_state(structure, target))
     else:
-        network = read_two_layer(target)
+        network = read_two_layer(target, activation=structure.activation)
     if network is None or network.units.output.shape[1] != 1:
         raise InvalidInputError(
-            "target must be a two-layer tanh network with one output, parameters of the model, "
-            f"or an intrinsic width, got {type(target).__name__}. Other functions are not known "
-            "to be expressible by the model."
+            f"target must be a two-layer {structure.activation} network with one output, parameters "
+            f"of the model, or an intrinsic width, got {type(target).__name__}. Other functions are "
+            "not known to be expressible by the model."
         )
     if network.input_size != structure.input_size:
         raise InvalidInputError(
             f"target must have {structure.input_size} input coordinates like the model, got "
             f"{network.input_size}."
         )
-    return reduced_function(network)
+    return network
 
 
 def _with_channels(structure: TwoLayerStructure, channels: int) -> TwoLayerStructure:

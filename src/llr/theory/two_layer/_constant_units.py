@@ -33,7 +33,7 @@ from llr.theory.activations import (
 from llr.theory.arithmetic import Floats, Integers, PrimeField, Residues
 from llr.theory.two_layer._specialised import Specialisation, specialised
 
-__all__ = ["ConstantValues", "common_denominator", "degree_bits"]
+__all__ = ["ConstantValues", "common_denominator", "degree_bits", "piecewise_at"]
 
 
 def common_denominator(bias: Floats) -> int:

@@ -1,4 +1,4 @@
-"""Functions of the two-layer tanh family in their unique reduced form."""
+"""Functions of two-layer networks with an odd activation, in their unique reduced form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
+import torch
 
+from llr.models import ACTIVATIONS
 from llr.theory.arithmetic import Integers
 from llr.theory.two_layer._hidden_units import TwoLayerNetwork
 from llr.theory.two_layer._unit_groups import CONSTANT, group_units
@@ -49,12 +51,14 @@ class TwoLayerFunction:
     Attributes:
         input_size: number of input coordinates.
         neurons: each with its first weight positive.
-        constant: nonzero coefficients of tanh(b), by b > 0, and of 1, at 0.
+        constant: nonzero coefficients of sigma(b), by b > 0, and of 1, at 0.
+        activation: an odd one; what is said above holds for tanh.
     """
 
     input_size: int
     neurons: tuple[Neuron, ...]
     constant: Mapping[float, Fraction]
+    activation: str = "tanh"
 
     @property
     def width(self) -> int:
@@ -64,8 +68,10 @@ class TwoLayerFunction:
     @property
     def constant_value(self) -> float:
         """The constant part as a float."""
+        sigma = ACTIVATIONS[self.activation].function
         return math.fsum(
-            float(factor) * (math.tanh(b) if b else 1.0) for b, factor in self.constant.items()
+            float(factor) * (float(sigma(torch.tensor(b, dtype=torch.float64))) if b else 1.0)
+            for b, factor in self.constant.items()
         )
 
 
@@ -124,4 +130,7 @@ def merge_units(
             )
         )
     factors = {b: factor for b, factor in constant.items() if abs(factor) > tol}
-    return TwoLayerFunction(network.input_size, tuple(neurons), factors), kept
+    function = TwoLayerFunction(
+        network.input_size, tuple(neurons), factors, activation=network.activation
+    )
+    return function, kept
