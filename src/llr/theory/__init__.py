@@ -8,6 +8,7 @@ to see whether it is constant.
 from __future__ import annotations
 
 from llr._moved import moved_names
+from llr.theory._attention_rank import attention_rank
 from llr.theory._closed_forms import (
     ClosedForm,
     deep_network_bound,
@@ -46,6 +47,7 @@ __all__ = [
     "Symmetry",
     "UnitFate",
     "UnitGroup",
+    "attention_rank",
     "deep_network_bound",
     "diagonal_network_size",
     "embed",

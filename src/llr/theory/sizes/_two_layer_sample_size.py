@@ -108,9 +108,9 @@ def target_network(
         network = read_two_layer(target, activation=structure.activation)
     if network is None or network.units.output.shape[1] != 1:
         raise InvalidInputError(
-            f"target must be a two-layer {structure.activation} network with one output, parameters "
-            f"of the model, or an intrinsic width, got {type(target).__name__}. Other functions are "
-            "not known to be expressible by the model."
+            f"target must be a two-layer {structure.activation} network with one output, "
+            f"parameters of the model, or an intrinsic width, got {type(target).__name__}. Other "
+            "functions are not known to be expressible by the model."
         )
     if network.input_size != structure.input_size:
         raise InvalidInputError(

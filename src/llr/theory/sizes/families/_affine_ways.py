@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy import linalg
 
 from llr.errors import NotExpressibleError
 from llr.theory.arithmetic import Floats, PrimeField, Residues, matrix_rank, random_primes
@@ -177,10 +176,17 @@ def _in_span(
 
 def _shares(rows: Floats, wanted: Floats) -> Floats:
     """Factors (k,) or (k, c) of the rows (k, d) with a given sum, few of them not zero."""
-    _, triangle, order = linalg.qr(rows.T, mode="economic", pivoting=True)
-    sizes = np.abs(np.diag(triangle))
-    rank = int((sizes > NOISE * sizes[0]).sum())
-    basis = order[:rank]
+    basis: list[int] = []
+    rest = rows.astype(np.float64)
+    largest = float(np.square(rows).sum(axis=1).max())
+    while len(basis) < min(rows.shape):
+        sizes = np.square(rest).sum(axis=1)
+        best = int(np.argmax(sizes))
+        if sizes[best] <= NOISE * largest:
+            break
+        basis.append(best)
+        direction = rest[best] / np.sqrt(sizes[best])
+        rest = rest - np.outer(rest @ direction, direction)
     shares = np.zeros((len(rows), *wanted.shape[:-1]))
     shares[basis] = np.linalg.lstsq(rows[basis].T, wanted.T, rcond=None)[0]
     return shares

@@ -16,7 +16,7 @@ float64 decides, and the result says so unless the value is clearly not zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -66,7 +66,7 @@ class ConstantPart:
 
     row: ActivationRow
     rational: list[Fraction]
-    values: dict[float, list[Fraction]]
+    values: dict[float, list[Fraction]] = field(default_factory=dict)
     scale: float = 1.0
 
     @classmethod
@@ -76,15 +76,13 @@ class ConstantPart:
         """The sum of constant units (N,) with outputs (N, c), and of the output biases."""
         c = output.shape[1]
         start = np.zeros(c) if output_bias is None else output_bias
-        part = cls(row, [Fraction(v) for v in start.tolist()], {})
+        part = cls(row, [Fraction(v) for v in start.tolist()])
         for b, outputs in zip(bias.tolist(), output.tolist(), strict=True):
             rational, symbol, factor = _split(row, b)
             part.add([Fraction(a) * rational for a in outputs])
             if symbol is not None:
-                old = part.values.get(symbol, [Fraction(0)] * c)
-                part.values[symbol] = [
-                    v + factor * Fraction(a) for v, a in zip(old, outputs, strict=True)
-                ]
+                old = part.values.setdefault(symbol, [Fraction(0)] * c)
+                part.values[symbol] = [old[l] + factor * Fraction(a) for l, a in enumerate(outputs)]
             part.scale = max(part.scale, *(abs(a) * abs(activation_at(row, b)) for a in outputs))
         return part
 

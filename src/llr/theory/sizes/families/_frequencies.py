@@ -88,7 +88,7 @@ def _without_phase(phases: Phases) -> tuple[Fraction, tuple[Fraction, ...]]:
             "frequencies have another phase. Build the model with hidden_bias=True."
         )
     total = [
-        sum(Fraction(float(np.cos(float(b)))) * vector[l] for b, vector in phases)
+        sum((Fraction(float(np.cos(float(b)))) * vector[l] for b, vector in phases), Fraction(0))
         for l in range(len(phases[0][1]))
     ]
     return Fraction(0), tuple(total)

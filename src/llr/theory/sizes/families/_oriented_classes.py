@@ -44,7 +44,7 @@ def flip_of(row: ActivationRow) -> Flip | None:
     if isinstance(kind, Smooth) and kind.symmetry is not None:
         found = Flip(kind.symmetry.sign, kind.symmetry.constant, kind.symmetry.slope)
     elif isinstance(kind, Piecewise) and _is_hinge(kind):
-        left, jump = (kind.base[1:2] or (ZERO,))[0], kind.knots[0].jump[1]
+        left, jump = kind.base[1] if len(kind.base) > 1 else ZERO, kind.knots[0].jump[1]
         found = Flip(1, ZERO, -(2 * left + jump))
     else:
         return None
