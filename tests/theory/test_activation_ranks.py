@@ -241,6 +241,10 @@ def test_tied_constants_that_no_theorem_separates_are_assumed_apart() -> None:
     explained = explain_rank(module)
     assert explained.rank == ball_rank.ball_rank(module)
     assert "Schanuel" in explained.assumes[0]
+    arctan = nn.Sequential(nn.Linear(2, 2), Pointwise("arctan"), nn.Linear(2, 2)).double()
+    arctan.load_state_dict(module.state_dict())
+    arctan[2].weight = arctan[0].weight
+    assert "3 arctan 1 = arctan 2 + arctan 3" in explain_rank(arctan).assumes[0]
     tanh = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2)).double()
     tanh.load_state_dict(module.state_dict())
     tanh[2].weight = tanh[0].weight

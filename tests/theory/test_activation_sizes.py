@@ -350,15 +350,15 @@ def test_no_network_on_a_grid_has_a_smaller_rank(name: str) -> None:
     assert met > len(grid) // 2  # most least representations are on the grid
 
 
-@pytest.mark.parametrize("name", [*FLAT_POINTS, *ZERO_POINTS])
+@pytest.mark.parametrize("name", sorted({*FLAT_POINTS, *ZERO_POINTS}))
 def test_special_points_are_where_the_table_says(name: str) -> None:
     row = ACTIVATIONS[name]
     if name in FLAT_POINTS:
-        at = torch.tensor([FLAT_POINTS[name].bias]).double()
+        at = torch.tensor([FLAT_POINTS[name].bias], dtype=torch.float64)
         assert row.derivative(at).abs() <= (0 if FLAT_POINTS[name].exact else 1e-15)
         assert row.function(at).abs() > 0.1
     if name in ZERO_POINTS:
-        at = torch.tensor([ZERO_POINTS[name].bias]).double()
+        at = torch.tensor([ZERO_POINTS[name].bias], dtype=torch.float64)
         assert row.function(at).abs() <= (0 if ZERO_POINTS[name].exact else 1e-15)
 
 

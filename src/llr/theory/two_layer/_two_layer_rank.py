@@ -23,6 +23,11 @@ INDEPENDENCE = (
     "rational coefficients (a conjecture of Schanuel's type)"
 )
 
+ARCTANGENTS = (
+    "the values arctan(b) of constant units at different |b| satisfy no rational relation; some do, "
+    "such as 3 arctan 1 = arctan 2 + arctan 3, and then the rank may be too large"
+)
+
 
 @dataclass(frozen=True)
 class TwoLayerRank:
@@ -58,4 +63,4 @@ def _conjectures(network: TwoLayerNetwork, row: ActivationRow) -> tuple[str, ...
     constant = ~(network.units.weights != 0).any(axis=1)
     several = len(np.unique(np.abs(network.units.bias[constant]))) > 1
     needed = bool(network.tied) and several and (row.name in INDEPENDENT or bool(row.assumes))
-    return (INDEPENDENCE,) if needed else ()
+    return (ARCTANGENTS if row.name == "arctan" else INDEPENDENCE,) if needed else ()

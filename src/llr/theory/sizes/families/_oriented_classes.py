@@ -53,7 +53,7 @@ def flip_of(row: ActivationRow) -> Flip | None:
 
 def _is_hinge(kind: Piecewise) -> bool:
     """Whether it is linear on both sides of 0."""
-    linear = len(kind.base) <= 2 and not kind.base[0]
+    linear = len(kind.base) <= 2 and not any(kind.base[:1])
     return linear and [(k.at, len(k.jump), k.jump[0]) for k in kind.knots] == [(0, 2, 0)]
 
 
