@@ -24,8 +24,8 @@ INDEPENDENCE = (
 )
 
 ARCTANGENTS = (
-    "the values arctan(b) of constant units at different |b| satisfy no rational relation; some do, "
-    "such as 3 arctan 1 = arctan 2 + arctan 3, and then the rank may be too large"
+    "the values arctan(b) of constant units at different |b| satisfy no rational relation; some "
+    "do, such as 3 arctan 1 = arctan 2 + arctan 3, and then the rank may be too large"
 )
 
 
