@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from tests.effort import SOAK
 from tests.training.runs import (
     DEFAULT,
     DROPOUT,
@@ -22,7 +21,7 @@ from llr.training import ENGINES, Adam, GradientDescent, train_batch
 
 DESCENT_ENGINES = [name for name in ENGINES if name != "flow"]
 
-# Each optimizer and each kind of start by some models here; LLR_SOAK=1 runs the whole product.
+# Each optimizer and each kind of start by some models here; make soak runs the whole product.
 QUICK = {
     *((model, "descent, decay", DEFAULT) for model in TWO_LAYER),
     *((model, "adam", DEFAULT) for model in ("shared 2-d", "unshared, both biases", "user", "toy")),
@@ -52,7 +51,6 @@ def product() -> list:
             *case, id=", ".join(map(str, case)), marks=[] if case in QUICK else pytest.mark.slow
         )
         for case in cases
-        if SOAK or case in QUICK
     ]
 
 

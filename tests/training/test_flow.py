@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.effort import SOAK
 from tests.reference.flow import Flow, scipy_flow
 from tests.training.runs import draw_problem
 from torch import Tensor, nn
@@ -90,7 +89,7 @@ TWENTY = [
 
 @pytest.mark.parametrize(
     ("architecture", "width", "n", "seed"),
-    [*TWENTY[:3], *(pytest.param(*case, marks=pytest.mark.slow) for case in TWENTY[3:] if SOAK)],
+    [*TWENTY[:3], *(pytest.param(*case, marks=pytest.mark.slow) for case in TWENTY[3:])],
 )
 def test_the_end_is_that_of_scipy_bdf(architecture, width, n, seed):
     problem = drawn(ARCHITECTURES[architecture](width), n, seed)

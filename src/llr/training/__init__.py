@@ -8,6 +8,7 @@ from llr.training._optimizers import Adam, GradientDescent, GradientFlow, Optimi
 from llr.training._problem import Problem
 from llr.training._run_result import History, RunResult, Status, log_spaced
 from llr.training._train_runs import train, train_batch
+from llr.training._training_record import TrainingRecord
 
 __all__ = [
     "ENGINES",
@@ -21,6 +22,7 @@ __all__ = [
     "Problem",
     "RunResult",
     "Status",
+    "TrainingRecord",
     "Warmup",
     "choose_engine",
     "descent_result",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -41,6 +42,7 @@ def descent_result(
     seconds: float,
     params: Parameters,
     engine: str,
+    snapshots: Mapping[int, Parameters] | None = None,
 ) -> RunResult:
     """The result of one run of gradient descent or Adam, as every engine must report it.
 
@@ -56,6 +58,7 @@ def descent_result(
         seconds: wall time.
         params: final parameters by name.
         engine: name of the engine.
+        snapshots: parameters at the steps of ``Problem.keep_at`` that the run reached.
 
     Returns:
         The result, its history ending with the final losses.
@@ -91,4 +94,5 @@ def descent_result(
         history=History(at.astype(np.float64), train, test),
         params=params,
         engine=engine,
+        snapshots=dict(snapshots or {}),
     )

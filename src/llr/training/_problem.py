@@ -28,6 +28,8 @@ class Problem:
         x_test: test inputs (R, n_test, *input_shape).
         y_test: test outputs (R, n_test, c).
         seeds: one integer per run, for dropout, (R,) int64.
+        keep_at: steps, increasing, whose parameters each result keeps as a snapshot. The engines of
+            this library keep them in gradient descent and Adam.
 
     Raises:
         InvalidInputError: if shapes, dtypes or devices disagree, a sample count lies outside
@@ -42,6 +44,7 @@ class Problem:
     x_test: Tensor
     y_test: Tensor
     seeds: Tensor
+    keep_at: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         expected = dict(self.model.named_parameters())
@@ -103,6 +106,7 @@ class Problem:
             x_test=self.x_test[index],
             y_test=self.y_test[index],
             seeds=self.seeds[index],
+            keep_at=self.keep_at,
         )
 
     def to(self, device: torch.device | str) -> Problem:
@@ -114,6 +118,7 @@ class Problem:
                 name: getattr(self, name).to(device)
                 for name in ("x_train", "y_train", "n_train", "x_test", "y_test", "seeds")
             },
+            keep_at=self.keep_at,
         )
 
     @staticmethod
@@ -146,4 +151,5 @@ class Problem:
             x_test=torch.cat([problem.x_test for problem in problems]),
             y_test=torch.cat([problem.y_test for problem in problems]),
             seeds=torch.cat([problem.seeds for problem in problems]),
+            keep_at=first.keep_at,
         )

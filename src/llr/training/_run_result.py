@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from llr._show import html_table, to_json
 from llr._types import Parameters
+from llr.training._training_record import TrainingRecord
 
 __all__ = ["History", "RunResult", "Status", "log_spaced"]
 
@@ -55,6 +57,8 @@ class RunResult:
         history: losses along the run.
         params: final parameters by name, on the CPU.
         engine: name of the engine that trained it.
+        snapshots: parameters by the step after which they were kept; see ``Problem.keep_at``.
+        record: what ``train(record=...)`` measured along the run, or None.
     """
 
     status: Status
@@ -67,6 +71,8 @@ class RunResult:
     history: History = field(repr=False)
     params: Parameters = field(repr=False)
     engine: str
+    snapshots: Mapping[int, Parameters] = field(default_factory=dict, repr=False)
+    record: TrainingRecord | None = field(default=None, repr=False)
 
     def summary(self) -> dict[str, Any]:
         """One flat row: everything but history and parameters."""
@@ -91,8 +97,9 @@ class RunResult:
         return html_table(rows)
 
     def to_json(self) -> str:
-        """The summary and the history as JSON; numbers that are not finite become null."""
-        return to_json({**self.summary(), "history": self.history.to_dict()})
+        """The summary, the history and the record as JSON; numbers not finite become null."""
+        measured = {} if self.record is None else {"record": self.record.rows()}
+        return to_json({**self.summary(), "history": self.history.to_dict(), **measured})
 
 
 def log_spaced(max_steps: int, *, per_decade: int = 20) -> np.ndarray:

@@ -171,6 +171,7 @@ def _train(problem: Problem, optimizer: Descent, engine: str) -> list[RunResult]
     recorded = np.full((2, problem.n_runs, len(grid)), np.nan)
     ends: dict[int, tuple[int, tuple[float, float], Parameters]] = {}
     batch, index = _Descent(problem, optimizer), np.arange(problem.n_runs)
+    snapshots: list[dict[int, Parameters]] = [{} for _ in index]
 
     def retire(rows: list[int]) -> None:
         """Record how the runs in these rows of the batch ended."""
@@ -184,6 +185,10 @@ def _train(problem: Problem, optimizer: Descent, engine: str) -> list[RunResult]
         k = int(np.searchsorted(grid, t))
         if grid[k] == t:
             recorded[1, index, k] = batch.test_mse().to("cpu", torch.float64)
+        if t in problem.keep_at:
+            for row in np.flatnonzero(batch.alive.cpu().numpy()):
+                kept = {name: value[row].cpu().clone() for name, value in batch.params.items()}
+                snapshots[index[row]][t] = kept
         batch.advance()
         if grid[k] == t:
             recorded[0, index, k] = batch.train_mse.to("cpu", torch.float64)
@@ -209,6 +214,7 @@ def _train(problem: Problem, optimizer: Descent, engine: str) -> list[RunResult]
             seconds=seconds * (steps + 1) / ticks,
             params=params,
             engine=engine,
+            snapshots=snapshots[run],
         )
         for run, (steps, losses, params) in sorted(ends.items())
     ]

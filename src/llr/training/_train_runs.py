@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,9 +12,10 @@ from torch import Tensor, nn
 from llr.errors import InvalidInputError, check_positive_int, check_shape
 from llr.training._abstract_engine import AbstractEngine
 from llr.training._engines import EngineName, choose_engine
-from llr.training._optimizers import Optimizer
+from llr.training._optimizers import GradientFlow, Optimizer
 from llr.training._problem import Problem
-from llr.training._run_result import RunResult
+from llr.training._run_result import RunResult, log_spaced
+from llr.training._training_record import Quantity, check_record, record_along
 
 __all__ = ["train", "train_batch"]
 
@@ -82,6 +86,8 @@ def train(
     engine: EngineName | AbstractEngine = "auto",
     seed: int = 0,
     threads: int | None = None,
+    record: Sequence[Quantity] = (),
+    at: Sequence[int] | None = None,
 ) -> RunResult:
     """Train one model from its present parameters; the model itself is not changed.
 
@@ -95,6 +101,11 @@ def train(
         engine: as in :func:`train_batch`.
         seed: of dropout.
         threads: most CPU threads to use; None: as many as the process may.
+        record: what to measure along the run, for ``result.record``: ``"rank"`` and ``"spectrum"``
+            of the tangent matrix on x, ``"clusters"`` of hidden units. For gradient descent and
+            Adam.
+        at: steps at which to measure; None: three per factor of ten, from 0 to ``max_steps``. The
+            end of the run is always measured.
 
     Returns:
         The result; ``result.params`` are the trained parameters, ready for
@@ -114,6 +125,9 @@ def train(
         >>> result = train(model, x, y, optimizer=GradientDescent(tol=1e-3))
         >>> result.status
         'converged'
+        >>> result = train(model, x, y, optimizer=GradientDescent(max_steps=10), record=["rank"])
+        >>> [(row["step"], row["rank"]) for row in result.record.rows()]
+        [(0, 20), (1, 20), (2, 20), (5, 20), (10, 20)]
     """
     if not isinstance(model, nn.Module):
         raise InvalidInputError(f"model must be an nn.Module, got {type(model).__name__}.")
@@ -128,6 +142,7 @@ def train(
     if x_test is None or y_test is None:
         x_test, y_test = x[:0], y[:0]
     x_test, y_test = _as_tensor("x_test", x_test), _as_outputs("y_test", y_test)
+    keep_at = _steps_to_keep(model, x, optimizer, record, at)
     problem = Problem(
         model=model,
         params={name: p.detach().unsqueeze(0) for name, p in model.named_parameters()},
@@ -137,8 +152,48 @@ def train(
         x_test=x_test.unsqueeze(0),
         y_test=y_test.unsqueeze(0),
         seeds=torch.tensor([seed], device=x.device),
+        keep_at=keep_at,
     )
-    return train_batch(problem, optimizer, engine=engine, threads=threads)[0]
+    result = train_batch(problem, optimizer, engine=engine, threads=threads)[0]
+    if not record:
+        return result
+    missing = [step for step in keep_at if step <= result.steps and step not in result.snapshots]
+    if missing:
+        raise InvalidInputError(
+            f"record needs the parameters along the run, and engine {result.engine!r} kept none "
+            f"at steps {missing}. Use one of the library's engines, or let it fill "
+            "RunResult.snapshots."
+        )
+    snapshots = {**result.snapshots, result.steps: result.params}
+    return replace(result, record=record_along(model, x.cpu(), snapshots, record))
+
+
+def _steps_to_keep(
+    model: nn.Module,
+    x: Tensor,
+    optimizer: Optimizer,
+    record: Sequence[Quantity],
+    at: Sequence[int] | None,
+) -> tuple[int, ...]:
+    """The steps at which ``train`` measures, checked."""
+    if not record:
+        if at is not None:
+            raise InvalidInputError("at says when to measure what record names: give record, too.")
+        return ()
+    check_record(record, model, x)
+    if isinstance(optimizer, GradientFlow):
+        raise InvalidInputError(
+            "record measures after steps of gradient descent or Adam, and a gradient flow has "
+            "none. Use GradientDescent with a small lr."
+        )
+    if at is None:
+        return tuple(log_spaced(optimizer.max_steps, per_decade=3).tolist())
+    steps = sorted({int(step) for step in at})
+    if steps and not 0 <= steps[0] <= steps[-1] <= optimizer.max_steps:
+        raise InvalidInputError(
+            f"at must hold steps from 0 to max_steps = {optimizer.max_steps}, got {list(at)}."
+        )
+    return tuple(steps)
 
 
 def _as_tensor(argument: str, data: Tensor | np.ndarray) -> Tensor:

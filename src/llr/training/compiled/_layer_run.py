@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from llr._types import Parameters
 from llr.models import LayeredNetwork
 from llr.training._descent_result import descent_result
 from llr.training._optimizers import Adam, Descent
@@ -35,7 +36,7 @@ class LayerRun:
     def __init__(
         self, problem: Problem, index: int, network: LayeredNetwork, optimizer: Descent
     ) -> None:
-        self.optimizer, self.network = optimizer, network
+        self.optimizer, self.network, self.keep_at = optimizer, network, problem.keep_at
         n, n_test = int(problem.n_train[index]), problem.x_test.shape[1]
         rows = -(-max(n, min(_TEST_ROWS, n_test)) // TILE) * TILE
         params = {name: value[index].numpy() for name, value in problem.params.items()}
@@ -72,6 +73,11 @@ class LayerRun:
             _in_blocks(np.ones_like(outputs)),
         )
 
+    def _unpacked(self) -> Parameters:
+        """The present parameters by name."""
+        params = self.table.unpack(self.space.theta)
+        return {name: torch.from_numpy(value) for name, value in params.items()}
+
     def train(self, engine: str, stop: np.ndarray) -> RunResult | None:
         """Train to the end; None if ``stop[0]`` came first."""
         start = time.perf_counter()
@@ -80,21 +86,27 @@ class LayerRun:
         chunk = max(1, round(_CHUNK / self.cost))
         table = self.table.table(self.space.theta.dtype)
         t, ended, train_mse, test_mse = 0, False, np.nan, np.nan
+        snapshots: dict[int, Parameters] = {}
         while not ended:
             if stop[0]:
                 return None
+            if t in self.keep_at:
+                snapshots[t] = self._unpacked()
+            until = min([t + chunk, *(step for step in self.keep_at if step > t)])
             t, ended, train_mse, test_mse = descend(
-                table, self.hyper, self.data, self.space, grid, recorded, t, t + chunk
+                table, self.hyper, self.data, self.space, grid, recorded, t, until
             )
-        params = self.table.unpack(self.space.theta)
+        if t in self.keep_at:
+            snapshots[t] = self._unpacked()
         return descent_result(
             self.optimizer,
             steps=t,
             recorded=(recorded[0], recorded[1]),
             final=(train_mse, test_mse),
             seconds=time.perf_counter() - start,
-            params={name: torch.from_numpy(value) for name, value in params.items()},
+            params=self._unpacked(),
             engine=engine,
+            snapshots=snapshots,
         )
 
 

@@ -153,7 +153,7 @@ class LayerTable:
                 self._biases(l, theta)[...] = biases.transpose(0, 2, 1)
 
     def unpack(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """Parameters by name, in the order of ``shapes``."""
+        """Copies of the parameters by name, in the order of ``shapes``."""
         params: dict[str, np.ndarray] = {}
         for l, layer in enumerate(self.network.layers):
             if layer.weight is not None:
@@ -162,7 +162,7 @@ class LayerTable:
                 biases = self._biases(l, theta).transpose(0, 2, 1)
                 biases = biases.reshape(-1, biases.shape[2])[: layer.channels]
                 params[layer.bias] = biases.reshape(self.shapes[layer.bias])
-        return {name: np.ascontiguousarray(params[name]) for name in self.shapes}
+        return {name: np.array(params[name], order="C") for name in self.shapes}
 
     def _canonical(self, l: int, weight: np.ndarray) -> np.ndarray:
         """Weights (O, C, S) of a parameter, S counting slots."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from llr._types import Parameters
 from llr.models import TwoLayerStructure, TwoLayerWeights
 from llr.training._descent_result import descent_result
 from llr.training._optimizers import Adam, Descent
@@ -39,7 +40,7 @@ class TwoLayerRun:
     def __init__(
         self, problem: Problem, index: int, structure: TwoLayerStructure, optimizer: Descent
     ) -> None:
-        self.structure, self.optimizer = structure, optimizer
+        self.structure, self.optimizer, self.keep_at = structure, optimizer, problem.keep_at
         n = int(problem.n_train[index])
         s, p = structure.window_size, structure.positions
         self.sizes = Sizes(
@@ -126,12 +127,18 @@ class TwoLayerRun:
         recorded = np.full((2, grid.size), np.nan)
         chunk = max(1, round(_CHUNK / self.cost))
         t, ended, train_mse, test_mse = 0, False, np.nan, np.nan
+        snapshots: dict[int, Parameters] = {}
         while not ended:
             if stop[0]:
                 return None
+            if t in self.keep_at:
+                snapshots[t] = self._unpacked()
+            until = min([t + chunk, *(step for step in self.keep_at if step > t)])
             t, ended, train_mse, test_mse = descend(
-                self.sizes, self.hyper, self.data, self.space, grid, recorded, t, t + chunk
+                self.sizes, self.hyper, self.data, self.space, grid, recorded, t, until
             )
+        if t in self.keep_at:
+            snapshots[t] = self._unpacked()
         return descent_result(
             self.optimizer,
             steps=t,
@@ -140,4 +147,5 @@ class TwoLayerRun:
             seconds=time.perf_counter() - start,
             params=self._unpacked(),
             engine=engine,
+            snapshots=snapshots,
         )
