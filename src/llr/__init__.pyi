@@ -1,5 +1,5 @@
 # The public names by package; ``__init__.py`` loads each name from here on first use.
-from .certify import certify_rank
+from .certify import certify_curve, certify_rank, certify_size, check_certificate
 from .config import load_config
 from .data import make_dataset, make_target
 from .models import (
@@ -53,6 +53,9 @@ __all__ = [
     "TangentOperator",
     # proof
     "certify_rank",
+    "certify_curve",
+    "certify_size",
+    "check_certificate",
     # recovery
     "check_llr",
     # training

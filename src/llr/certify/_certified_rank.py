@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from llr._show import html_lines, to_json
@@ -98,6 +99,23 @@ class CertifiedRank:
         """Whether both bounds are theorems."""
         return self.upper_chance == 0
 
+    def save(self, path: str | Path) -> None:
+        """Write a certificate, which :func:`llr.check_certificate` checks independently.
+
+        JSON with the claims, the samples, rows and columns of the proof, and hashes of the model
+        and its parameters; the format is in the documentation on certified ranks.
+
+        Args:
+            path: the file.
+
+        Raises:
+            InvalidInputError: if the model is a function, or the file cannot be written.
+            UnsupportedModuleError: if ``torch.export`` does not take the model.
+        """
+        from llr.certify._certificate import write_certificate
+
+        write_certificate(self, Path(path))
+
     def summary(self) -> dict[str, object]:
         """One flat row."""
         return {
@@ -121,7 +139,8 @@ class CertifiedRank:
         """The summary, and the seconds by stage, as JSON."""
         return to_json({**self.summary(), "seconds_by_stage": self.seconds})
 
-    def _lines(self) -> list[str]:
+    @property
+    def lines(self) -> list[str]:
         """What a reader needs, a sentence per line."""
         lower = _HOW_LOWER[self.lower_by].format(prime=self._proof.prime, bits=self.precision)
         chance = (
@@ -142,7 +161,7 @@ class CertifiedRank:
         return [*lines, *([self.message] if self.message else [])]
 
     def __repr__(self) -> str:
-        return "CertifiedRank: " + "\n  ".join(self._lines())
+        return "CertifiedRank: " + "\n  ".join(self.lines)
 
     def _repr_html_(self) -> str:
         seal = (
@@ -151,4 +170,4 @@ class CertifiedRank:
             if self.proved
             else f"<b>rank between {self.lower} and {self.upper}</b>"
         )
-        return f"{seal}<br>{html_lines(self._lines()[1:])}"
+        return f"{seal}<br>{html_lines(self.lines[1:])}"

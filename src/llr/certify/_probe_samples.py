@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from torch.utils import _pytree as pytree
 
 from llr.certify._float_balls import LooseFloatSystem
 from llr.certify._rank_problem import RankProblem
@@ -36,13 +37,15 @@ def normal_samples(problem: RankProblem, count: int, source: torch.Generator, sc
         )
         for shape in problem.program.inputs
     ]
-    return _as_samples(leaves)
+    return _as_samples(problem, leaves)
 
 
-def _as_samples(leaves: list[torch.Tensor]) -> Samples:
-    """Samples drawn by the library are a single tensor."""
-    (only,) = leaves
-    return only
+def _as_samples(problem: RankProblem, leaves: list[torch.Tensor]) -> Samples:
+    """Samples in the form of those that were given; without any, a single tensor."""
+    if problem.x is None:
+        (only,) = leaves
+        return only
+    return pytree.tree_unflatten(leaves, pytree.tree_structure(problem.x))
 
 
 def beside_kinks(problem: RankProblem, source: torch.Generator) -> Samples | None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from llr.certify._number_arrays import UndecidedSignError
 from llr.certify._tangent_rows import Signs, ball_rows, float_program, proved_signs
 from llr.certify._traced_program import Program, trace
-from llr.errors import InvalidInputError, MissingExtraError, UnsupportedModuleError
+from llr.errors import InvalidInputError, UnsupportedModuleError
 from llr.seeds import generator
 from llr.tangent import (
     Model,
@@ -28,26 +28,11 @@ from llr.tangent import (
     sample_count,
 )
 
-__all__ = ["FIRST_BITS", "Deadline", "OutOfTimeError", "RankProblem", "pose", "require_flint"]
+__all__ = ["FIRST_BITS", "Deadline", "OutOfTimeError", "RankProblem", "pose"]
 
 FIRST_BITS, MOST_SIGN_BITS = 128, 1024
 AGREEMENT = 1e-6
 """Relative error between a traced program and the model, far above rounding, that refuses it."""
-
-
-def require_flint() -> None:
-    """Check that ball arithmetic is installed.
-
-    Raises:
-        MissingExtraError: if it is not.
-    """
-    try:
-        import flint  # noqa: F401
-    except ImportError:
-        raise MissingExtraError(
-            "certified ranks need python-flint, which is not installed. "
-            "Install it: pip install 'llr[certify]'."
-        ) from None
 
 
 class OutOfTimeError(Exception):
@@ -73,6 +58,10 @@ class Deadline:
         now = time.perf_counter()
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
         self._last = now
+
+    def restart(self) -> None:
+        """All the time again, for another certificate."""
+        self._start = self._last = time.perf_counter()
 
     @property
     def over(self) -> bool:
@@ -165,10 +154,8 @@ def pose(
 
     Raises:
         InvalidInputError: if an argument is wrong, or x is needed.
-        MissingExtraError: if python-flint is not installed.
         UnsupportedModuleError: if the model cannot be traced, or its program is another function.
     """
-    require_flint()
     deadline = Deadline(max_seconds)
     function = as_function(model, params)
     if function.device.type != "cpu":

@@ -19,6 +19,11 @@ COMMANDS = {
     "theory": ("llr.cli._theory:theory", "Optimistic sample sizes from closed forms."),
     "rank": ("llr.cli._rank:rank", "Measure a model rank."),
     "check": ("llr.cli._rank:check", "Check a local linear recovery guarantee on samples."),
+    "certify": ("llr.cli._certify:certify", "Prove a rank, and write the certificate."),
+    "check-certificate": (
+        "llr.cli._certify:check_certificate",
+        "Check a certificate of a rank independently.",
+    ),
     "reproduce": (
         "llr.cli._reproduce:reproduce",
         "Make one of the papers' results again, and judge it.",

@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from torch import nn
 
+    from llr.certify import CertifiedRank
     from llr.cli._point import Place
 
 __all__ = ["check", "rank"]
@@ -56,6 +57,7 @@ def _model_options(command: Command) -> Command:
         ),
         click.option("--max-memory", type=float, help="Bytes to work in, for example 2e9."),
         click.option("--seed", default=0, show_default=True, help="Of inputs and probes."),
+        click.option("--certify", is_flag=True, help="Prove bounds too (needs llr[certify])."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     ]
     for option in reversed(options):
@@ -72,7 +74,13 @@ def _model_options(command: Command) -> Command:
     help="Samples (.npy, .npz, .csv, .pt): the empirical rank on them.",
 )
 def rank(
-    model: str, state: Path | None, place: Place, data: Path | None, as_json: bool, **options: Any
+    model: str,
+    state: Path | None,
+    place: Place,
+    data: Path | None,
+    as_json: bool,
+    certify: bool,
+    **options: Any,
 ) -> None:
     """Measure the model rank of MODEL, on Gaussian inputs or on samples from a file.
 
@@ -87,8 +95,10 @@ def rank(
     x = None if data is None else read_samples(data, point.model)
     result = model_rank(point.model, x, **options)
     exact, exact_text = _exact(point.model)
+    proof = _certified(point.model, x, options["seed"]) if certify else None
     if as_json:
-        click.echo(_with(result.to_json(), model=point.source, formal_rank=exact))
+        proved = {} if proof is None else {"certified": proof.summary()}
+        click.echo(_with(result.to_json(), model=point.source, formal_rank=exact, **proved))
         return
     on = f"{data} ({result.n_rows} rows)" if data else f"{result.n_rows} rows of Gaussian inputs"
     more = "no further sample raises it" if result.saturated else "more samples could raise it"
@@ -99,6 +109,7 @@ def rank(
         ("formal rank", exact_text),
         ("textbook", f"{result.textbook_rank} singular values above rounding"),
         ("gap", f"{result.gap:.1e} at tolerance {result.tolerance:.1e} ({result.method})"),
+        *([] if proof is None else [("certified", proof.lines[0])]),
     )
     unseen = ""
     if x is None and exact is not None and exact != result.rank:
@@ -145,9 +156,11 @@ def check(
     if as_json:
         click.echo(_with(result.to_json(), model=point.source))
         return
+    proof = result.certified
     rows = [
         ("model", point.source),
         ("parameters", str(result.on_x.n_params)),
+        *([] if proof is None else [("certified", proof.sentence)]),
         ("guarantee", f"{'holds' if result.recoverable else 'does not hold'} ({result.verdict})"),
         ("rank on data", f"{result.rank_on_x} ({result.on_x.n_rows} rows of {data})"),
         ("model rank", str(result.model_rank)),
@@ -161,6 +174,13 @@ def check(
         rows.append(("needed", f"{result.samples_needed} further generic samples"))
     _print(*rows)
     _say(result.message, result.caveat)
+
+
+def _certified(model: nn.Module, x: object, seed: int) -> CertifiedRank:
+    """Proved bounds on the same rank."""
+    from llr.certify import certify_rank
+
+    return certify_rank(model, x, seed=seed)
 
 
 def _exact(model: nn.Module) -> tuple[int | None, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from llr.config import Config
-    from llr.tables import RankRow
+    from llr.tables import Measure, RankRow
 
 __all__ = ["theory"]
 
@@ -57,6 +57,11 @@ WIDTH = 140
     show_default=True,
     help="Measure ranks of models with at most this many parameters; 0: none.",
 )
+@click.option(
+    "--certify",
+    is_flag=True,
+    help="Prove ranks in place of measuring them, without the closed forms (needs llr[certify]).",
+)
 @overrides_argument
 def theory(
     path: Path,
@@ -66,6 +71,7 @@ def theory(
     kernels: int,
     widths: Sequence[int],
     measure_limit: int,
+    certify: bool,
     overrides: tuple[str, ...],
 ) -> None:
     """Print optimistic sample sizes: closed form, exact rank and measured rank side by side.
@@ -77,6 +83,7 @@ def theory(
     """
     from llr.tables import rank_table
 
+    measure = _prover(measure_limit) if certify else measure_limit
     if table is not None:
         result = rank_table(
             (1, 2, 3)[int(table) - 1],
@@ -84,19 +91,32 @@ def theory(
             widths=widths,
             kernels=kernels,
             kernel_size=kernel_size,
-            measure=measure_limit,
+            measure=measure,
         )
-        _print_rows(result.title, result.rows)
+        _print_rows(result.title, result.rows, proved=certify)
     else:
         from llr.config import load_config
 
         config = load_config(path, overrides)
-        target = _print_config(config, measure_limit)
+        target = _print_config(config, measure, proved=certify)
         if _is_two_layer(target):
-            _print_settings(config, target, measure_limit)
+            _print_settings(config, target, measure, proved=certify)
 
 
-def _print_config(config: Config, measure_limit: int) -> nn.Module:
+def _prover(limit: int) -> Measure:
+    """The rank of a model of at most ``limit`` parameters, proved; None where it is not."""
+    from llr.certify import certify_rank
+
+    def proved(model: nn.Module) -> int | None:
+        if sum(parameter.numel() for parameter in model.parameters()) > limit:
+            return None
+        result = certify_rank(model, use_theory=False)
+        return result.rank if result.proved else None
+
+    return proved
+
+
+def _print_config(config: Config, measure: int | Measure, *, proved: bool) -> nn.Module:
     """The config's architectures and scales; returns the target."""
     from llr.errors import LLRError
     from llr.sweep import grid, single_run
@@ -109,7 +129,7 @@ def _print_config(config: Config, measure_limit: int) -> nn.Module:
     for (name, scale, width), spec in by_model.items():
         label = name if scale is None else f"{name} {scale}x"
         try:
-            row = rank_row(label, spec.build_model(), target, measure=measure_limit)
+            row = rank_row(label, spec.build_model(), target, measure=measure)
         except LLRError as error:
             row = RankRow(
                 label,
@@ -121,7 +141,9 @@ def _print_config(config: Config, measure_limit: int) -> nn.Module:
             )
         rows.append(row)
     biases = f"hidden bias {_on(specs[0].hidden_bias)}, output bias {_on(specs[0].output_bias)}"
-    _print_rows(f"Optimistic sample sizes of target {config.data.target}, {biases}", rows)
+    _print_rows(
+        f"Optimistic sample sizes of target {config.data.target}, {biases}", rows, proved=proved
+    )
     return target
 
 
@@ -138,22 +160,26 @@ def _is_two_layer(target: nn.Module) -> bool:
     return structure is not None and len(structure.input_shape) == 1
 
 
-def _print_settings(config: Config, target: nn.Module, measure_limit: int) -> None:
+def _print_settings(
+    config: Config, target: nn.Module, measure: int | Measure, *, proved: bool
+) -> None:
     """The three architectures in the four bias settings at the papers' scales."""
     from llr.tables import BIAS_SETTINGS, architecture_table
 
     d, s = config.data.input_dim, min(config.model.kernel_size, config.data.input_dim)
-    if measure_limit:
-        click.echo("Measuring the ranks of 60 models, the largest last ...", err=True)
+    if measure:
+        verb = "Proving" if proved else "Measuring"
+        click.echo(f"{verb} the ranks of 60 models, the largest last ...", err=True)
     table = architecture_table(
-        target, input_dim=d, kernel_size=s, scales=PAPER_SCALES, measure=measure_limit
+        target, input_dim=d, kernel_size=s, scales=PAPER_SCALES, measure=measure
     )
     header = ["model", "no bias", "hidden bias", "output bias", "both"]
     body = []
     for start in range(0, len(table.rows), len(BIAS_SETTINGS)):
         rows = table.rows[start : start + len(BIAS_SETTINGS)]
         body.append([rows[0].architecture, *(_three_numbers(row) for row in rows)])
-    known = "formula = formal rank = measured rank" if measure_limit else "formula = formal rank"
+    third = f" = {'proved' if proved else 'measured'} rank" if measure else ""
+    known = f"formula = formal rank{third}"
     _print_table(f"The same target in every bias setting: {known}", header, body)
     agree = table.summary()["agree"]
     click.echo(f"All numbers known are equal in {agree} of {len(table.rows)} models.")
@@ -170,9 +196,10 @@ def _three_numbers(row: RankRow) -> str:
     return text
 
 
-def _print_rows(title: str, rows: Sequence[RankRow]) -> None:
+def _print_rows(title: str, rows: Sequence[RankRow], *, proved: bool = False) -> None:
     """A table of rows, notes below."""
-    header = ["model", "parameters", "sample size", "formula", "source", "formal", "measured"]
+    header = ["model", "parameters", "sample size", "formula", "source", "formal"]
+    header.append("proved" if proved else "measured")
     body = []
     for row in rows:
         formula = f"{row.formula} = {row.formula_value}" if row.formula else "-"
@@ -198,7 +225,7 @@ def _print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]
 
     table = Table(title=title, title_justify="left")
     for name in header:
-        number = name in ("parameters", "sample size", "formal", "measured")
+        number = name in ("parameters", "sample size", "formal", "measured", "proved")
         table.add_column(name, justify="right" if number else "left")
     for row in rows:
         table.add_row(*row)

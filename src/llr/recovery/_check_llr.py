@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,9 @@ from llr.tangent import (
 )
 from llr.theory import formal_rank
 
+if TYPE_CHECKING:
+    from llr.certify import CertifiedLLR
+
 __all__ = ["check_llr"]
 
 MAX_FORMAL_PARAMETERS = 20_000  # above, exact arithmetic takes longer than the test itself
@@ -52,6 +56,7 @@ def check_llr(
     max_memory: float | None = None,
     chunk_size: int | None = None,
     seed: int = 0,
+    certify: bool = False,
 ) -> LLRResult:
     r"""Test whether samples give a local linear recovery guarantee at a parameter point.
 
@@ -78,6 +83,8 @@ def check_llr(
         max_memory: bytes the computation may use, about; None: half of what is free.
         chunk_size: rows or vectors worked on at once; None: by memory.
         seed: of the inputs, probes and noise.
+        certify: whether to bound both ranks by proofs too (:func:`llr.certify_rank`); the result's
+            ``certified`` then answers "yes", "no" or "undecided", beside what is measured.
 
     Returns:
         The verdict and its evidence.
@@ -85,6 +92,7 @@ def check_llr(
     Raises:
         InvalidInputError: if an argument is wrong, or the inputs are integers and no ``inputs``
             are given.
+        MissingExtraError: if ``certify`` is asked for and python-flint is not installed.
         UnsupportedModuleError: if f(x) is random or depends on the other samples of a batch.
 
     References:
@@ -100,6 +108,11 @@ def check_llr(
         (False, 15, 18, 3)
     """
     options = RankOptions(atol, rtol, gap, param_error, method, max_memory, seed)
+    if certify and param_error:
+        raise InvalidInputError(
+            "certify is a statement about these very parameters, so param_error must be None or 0 "
+            f"with it, got {param_error}."
+        )
     seen = TangentOperator(model, x, params=params, chunk_size=chunk_size)
     on_x = measure_rank(seen, options)
     whole = _whole_space(seen, on_x, inputs, options)
@@ -127,7 +140,17 @@ def check_llr(
         formal_rank=exact,
         on_x=on_x,
         on_more=whole.result,
+        certified=_certified(model, x, params, inputs, seed) if certify else None,
     )
+
+
+def _certified(
+    model: Model, x: object, params: Mapping[str, Tensor] | None, inputs: object, seed: int
+) -> CertifiedLLR:
+    """Proved bounds on both ranks."""
+    from llr.certify import certify_llr
+
+    return certify_llr(model, x, params=params, inputs=inputs, seed=seed)
 
 
 def _whole_space(

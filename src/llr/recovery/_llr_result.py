@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from llr._show import html_lines, to_json
 from llr._types import Parameters
 from llr.tangent import LOWER_BOUND_NOTE, RankResult, Verdict
+
+if TYPE_CHECKING:
+    from llr.certify import CertifiedLLR
 
 __all__ = ["LLRResult"]
 
@@ -32,6 +36,7 @@ class LLRResult:
             whatever ``param_error``; None for others.
         on_x: the measurement of ``rank_on_x``.
         on_more: the measurement of ``model_rank``.
+        certified: the answer from proved bounds on both ranks; None where it was not asked for.
     """
 
     recoverable: bool
@@ -44,6 +49,7 @@ class LLRResult:
     formal_rank: int | None
     on_x: RankResult = field(repr=False)
     on_more: RankResult = field(repr=False)
+    certified: CertifiedLLR | None = field(default=None, repr=False)
 
     @property
     def n_missing(self) -> int:
@@ -76,11 +82,13 @@ class LLRResult:
             "gap": self.on_more.gap,
             "method": self.on_more.method,
             "message": self.message,
+            "certified": None if self.certified is None else self.certified.answer,
         }
 
     def to_json(self) -> str:
         """The summary and the shares of the missing directions as JSON; infinite gaps are null."""
-        return to_json({**self.summary(), "missing_shares": self.missing_shares()})
+        proof = {} if self.certified is None else {"certificate": self.certified.summary()}
+        return to_json({**self.summary(), "missing_shares": self.missing_shares(), **proof})
 
     def _lines(self) -> list[str]:
         """The result in sentences, one per line."""
@@ -102,6 +110,8 @@ class LLRResult:
                     + (f", in {shares}" if shares else "")
                 )
             lines.append(f"further generic samples needed: {self.samples_needed}")
+        if self.certified is not None:
+            lines.append(self.certified.sentence)
         return [*lines, *(line for line in (self.message, self.caveat) if line)]
 
     def __repr__(self) -> str:

@@ -98,7 +98,7 @@ def optimistic_sample_size(
     size = _size(model, target)
     wanted = dict(model.named_parameters())
     witness = {name: size.witness[name].detach().to(value) for name, value in wanted.items()}
-    return replace(size, witness=witness)
+    return replace(size, witness=witness, model=model)
 
 
 def _size(

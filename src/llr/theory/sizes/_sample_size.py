@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from torch import nn
+
 from llr._show import html_table, to_json
 from llr._types import Parameters
 
@@ -45,6 +47,7 @@ class SampleSize:
             there is nothing.
         witness_note: why no float64 parameters have rank ``upper``, where that is so, and what
             the witness has instead; else empty.
+        model: the model that was asked about.
     """
 
     lower: int
@@ -57,6 +60,7 @@ class SampleSize:
     witness: Parameters = field(repr=False)
     assumes: tuple[str, ...] = ()
     witness_note: str = ""
+    model: nn.Module | None = field(default=None, repr=False)
 
     @property
     def value(self) -> int | None:
