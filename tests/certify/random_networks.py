@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 import torch
+from tests.reference.jacobian import jacobian_by_loops
 from tests.reference.rational_rank import fractions_of, rational_rank
 from tests.theory.activation_networks import random_network
 from tests.theory.deep_networks import random_deep_network
@@ -69,8 +70,8 @@ def random_case(seed: int) -> RandomCase:
         # Odd multiples of 2^-7: no argument of a kink is zero by chance, and J is exact in float64.
         numbers = [(2 * draw.randrange(-100, 100) + 1) / 128 for _ in range(n * size)]
         x = torch.tensor(numbers, dtype=torch.float64).reshape(n, *shape)
-    J = llr.tangent_matrix(model, x).numpy()
-    return RandomCase(kind, model, x, rational_rank(fractions_of(J)))
+    J = jacobian_by_loops(model, list(x.split(1)), lambda network, one: network(one))
+    return RandomCase(kind, model, x, rational_rank(fractions_of(J.numpy())))
 
 
 class Applied(nn.Module):

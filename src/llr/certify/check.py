@@ -37,6 +37,7 @@ import numpy as np
 import torch
 from flint import arb, arb_mat, ctx, fmpz, nmod_mat
 from torch import Tensor, nn
+from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
 __all__ = ["FORMAT", "VERSION", "Report", "check", "export_model", "file_digest", "hashes"]
@@ -299,6 +300,7 @@ def export_model(model: nn.Module, structure: Any, leaves: Sequence[Tensor]) -> 
     example = [torch.zeros_like(leaf[:1]) for leaf in leaves]
     args, kwargs = call_arguments(structure, example)
     table = torch.export.default_decompositions()
+    overload: Any
     for overload in list(table.keys()):
         if overload._schema.name.partition("::")[2] in KEPT:
             table.pop(overload)
@@ -1100,8 +1102,8 @@ class Machine:
                 if node.op == "call_function":
                     self.node, self.calls = node, 0
                     get = values.__getitem__
-                    args = torch.fx.node.map_arg(node.args, get)
-                    kwargs = torch.fx.node.map_arg(node.kwargs, get)
+                    args = map_arg(node.args, get)
+                    kwargs = map_arg(node.kwargs, get)
                     values[node] = self._apply(node, args, dict(kwargs))
             self.node, self.calls = self.export.nodes[-1], 0
             found = [
@@ -1681,14 +1683,14 @@ def _first(m: Machine, a: Value, axis: int) -> Value:
     return out
 
 
-def _powers(m: Machine, a: Value, axis: int) -> tuple[Value, Parts]:
-    """A minus its first entry, and exp of it, 0 where absent."""
+def _powers(m: Machine, a: Value, axis: int) -> Parts:
+    """exp of a minus its first entry, 0 where absent."""
     shifted = m.subtract(a, _first(m, a, axis))
     name = "relative exp" if isinstance(m.system, Residues) else "exp"
     powers = m.system.function(name, shifted.parts)[0]
     if a.absent is not None:
         powers = m.system.gate(powers, ~np.broadcast_to(a.absent, a.shape)[None])
-    return shifted, powers
+    return powers
 
 
 @operation("_softmax", "_safe_softmax")
@@ -1696,7 +1698,7 @@ def softmax(m: Machine, a: Any, dim: int, *_: Any, **__: Any) -> Value:
     a, s = m.lift(a), m.system
     axis = dim % len(a.shape)
     kept = [1 if i == axis else n for i, n in enumerate(a.shape)]
-    _, powers = _powers(m, a, axis)
+    powers = _powers(m, a, axis)
     whole = reshaped(s.function("reciprocal", s.total(powers, (axis + 1,)))[0], kept)
     share = s.multiply(powers, whole)
 
@@ -2043,11 +2045,12 @@ def prove_lower(content: dict[str, Any], export: Export, leaves: list[Tensor]) -
             bound = math.inf
         if bound < 1:
             return f"by float64 enclosures, ||I - C A|| <= {bound:.1e}"
-    precision = lower.get("precision")
+    precision: Any = lower.get("precision")
     require(
         is_count(precision) and 2 <= precision <= 2**20, "The precision must be a number of bits."
     )
-    for used in sorted({max(precision, 128), 2 * max(precision, 128)}):
+    most = 2 * max(precision, 128)
+    for used in (most // 2, most):
         with bits(used):
             try:
                 square = _submatrix(export, Balls(margin), leaves, rows, columns)
@@ -2056,7 +2059,7 @@ def prove_lower(content: dict[str, Any], export: Export, leaves: list[Tensor]) -
             if nonsingular(square[0]):
                 return f"by ball arithmetic at {used} bits"
     raise Rejected(
-        f"The {len(rows)} rows and columns do not prove the rank: balls of {used} bits leave the "
+        f"The {len(rows)} rows and columns do not prove the rank: balls of {most} bits leave the "
         "determinant open, or a sign at a kink."
     )
 
@@ -2065,7 +2068,7 @@ def _prove_exactly(
     lower: dict[str, Any], export: Export, leaves: list[Tensor], margin: float
 ) -> str:
     """The determinant modulo the prime of the certificate, the signs being proved first."""
-    prime = lower.get("prime")
+    prime: Any = lower.get("prime")
     require(
         is_count(prime) and 2**29 < prime < 2**31 and bool(fmpz(prime).is_prime()),
         "An exact proof needs a prime of 30 or 31 bits.",
@@ -2210,6 +2213,7 @@ def _run_formally(
     sample: list[Any] = []
     for k, (shape, real) in enumerate(shapes):
         if not real:
+            assert leaves is not None
             tensors = [first[k], *(leaves[k][i : i + 1] for i in range(len(leaves[k])))]
             sample.append(PerSample(tensors))
             continue
