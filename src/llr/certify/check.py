@@ -1684,7 +1684,7 @@ def _first(m: Machine, a: Value, axis: int) -> Value:
 
 
 def _powers(m: Machine, a: Value, axis: int) -> Parts:
-    """exp of a minus its first entry, 0 where absent."""
+    """Exp of a minus its first entry, 0 where absent."""
     shifted = m.subtract(a, _first(m, a, axis))
     name = "relative exp" if isinstance(m.system, Residues) else "exp"
     powers = m.system.function(name, shifted.parts)[0]
