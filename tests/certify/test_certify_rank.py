@@ -270,3 +270,46 @@ def test_certify_imports_neither_flint_nor_a_tracer_before_it_is_called():
     code = "import llr, sys; llr.model_rank; print('flint' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_when_the_time_is_over_the_stages_that_ended_count(monkeypatch):
+    from llr.certify import _certify_rank
+    from llr.certify._rank_problem import OutOfTimeError
+
+    def out_of_time(problem, guess=0):
+        raise OutOfTimeError
+
+    model = generic(llr.MLP(3, widths=[6, 6]))
+    monkeypatch.setattr(_certify_rank, "formal_bound", out_of_time)
+    monkeypatch.setattr(_certify_rank, "MOST_GUESSED", 10)
+    result = certify_rank(model, use_theory=False)
+    assert (result.lower, result.upper) == (72, 72)  # full rank was proved before
+
+
+def test_no_stage_begins_that_would_end_too_late():
+    from llr.certify._rank_problem import Deadline, OutOfTimeError
+
+    deadline = Deadline(100.0)
+    deadline.check(10.0)
+    assert not deadline.over
+    with pytest.raises(OutOfTimeError):
+        deadline.check(101.0)
+    assert deadline.over
+    Deadline(None).check(1e9)
+
+
+def test_tokens_whose_argument_cancels_at_a_kink_are_decided_by_balls():
+    class Bag(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(2, 2)
+
+        def forward(self, t):
+            return self.table(t).sum(1).relu()
+
+    model = Bag().double()
+    with torch.no_grad():
+        model.table.weight.copy_(torch.tensor([[1.0, 0.5], [-0.5, 0.25]]))
+    tokens = torch.tensor([[0, 1, 1], [0, 0, 1]])  # 1 - 0.5 - 0.5 = 0, where float64 has a radius
+    result = certify_rank(model, tokens)
+    assert result.rank == int(torch.linalg.matrix_rank(llr.tangent_matrix(model, tokens))) == 3

@@ -63,7 +63,8 @@ def certify_rank(
         rank: prove only that the rank is at least this, and spend no time on the upper bound.
         use_theory: whether the closed forms of :func:`llr.formal_rank` may bound the rank.
         max_precision: bits that ball arithmetic may use.
-        max_seconds: time after which no further stage begins; the bounds so far are returned.
+        max_seconds: time after which no further stage begins, nor one that is expected to end
+            later; the bounds so far are returned.
         seed: of samples, primes and symbols.
 
     Returns:
@@ -111,15 +112,12 @@ def certify(
         lower = prove_lower_bound(problem, min(rank, upper.rank), max_precision)
         return _result(problem, lower, upper)
     lower = LowerBound()
-    try:
-        if known is not None:
-            lower = prove_lower_bound(problem, upper.rank, max_precision)
-        # A closed form bounds the model rank; the rank on given samples may be smaller.
-        if known is None or (problem.x is not None and lower.rank < upper.rank):
-            again, upper = _by_symbols(problem, upper, max_precision)
-            lower = max(lower, again, key=lambda bound: bound.rank)
-    except OutOfTimeError:
-        pass
+    if known is not None:
+        lower = prove_lower_bound(problem, upper.rank, max_precision)
+    # A closed form bounds the model rank; the rank on given samples may be smaller.
+    if known is None or (problem.x is not None and lower.rank < upper.rank):
+        again, upper = _by_symbols(problem, upper, max_precision)
+        lower = max(lower, again, key=lambda bound: bound.rank)
     return _result(problem, lower, upper)
 
 
@@ -146,16 +144,20 @@ def _by_symbols(
 ) -> tuple[LowerBound, _Upper]:
     """Both bounds where no closed form is known."""
     lower = LowerBound()
-    guess = guessed_rank(problem) if problem.x is None else problem.most
-    problem.deadline.lap("guess")
-    if guess >= upper.rank > MOST_GUESSED:  # full rank is likely: try to prove it at once
-        lower = prove_lower_bound(problem, upper.rank, FULL_RANK_PRECISION)
-        if lower.rank == upper.rank:
-            return lower, upper
-    formal = formal_bound(problem, guess)
-    problem.deadline.lap("upper bound")
-    if formal.rank < upper.rank:
-        upper = _Upper(formal.rank, "formal activations", formal.chance)
+    try:
+        guess = guessed_rank(problem) if problem.x is None else problem.most
+        problem.deadline.lap("guess")
+        # Full rank is likely: try to prove it at once. Kinks make it unlikely, and the proof slow.
+        if guess >= upper.rank > MOST_GUESSED and not problem.program.kinks:
+            lower = prove_lower_bound(problem, upper.rank, FULL_RANK_PRECISION)
+            if lower.rank == upper.rank:
+                return lower, upper
+        formal = formal_bound(problem, guess)
+        problem.deadline.lap("upper bound")
+        if formal.rank < upper.rank:
+            upper = _Upper(formal.rank, "formal activations", formal.chance)
+    except OutOfTimeError:
+        return lower, upper
     if lower.rank < upper.rank:
         again = prove_lower_bound(problem, upper.rank, max_precision)
         lower = max(lower, again, key=lambda bound: bound.rank)

@@ -46,7 +46,7 @@ def reference_sample(problem: RankProblem) -> tuple[Samples, Signs]:
     """
     if problem.x is not None and not all(problem.program.real):
         first = map_samples(lambda leaf: leaf[:1], problem.x)
-        return first, proved_signs(problem.program, first)
+        return first, [signs[:1] for signs in problem.signs]
     source = problem.source("reference")
     for _ in range(TRIES):
         drawn = normal_samples(problem, 1, source)

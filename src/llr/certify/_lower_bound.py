@@ -7,6 +7,7 @@ where they suffice, and balls of growing precision where they do not.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -196,8 +197,10 @@ def _exact_rounds(pool: _Pool, target: int):
     """Exact ranks on a growing pool; returns whether symbols are needed for the model."""
     problem = pool.problem
     symbolic, previous = True, -1
+    clock, n_rows = 0.0, max(pool.rows, 1)  # seconds of the round before, and its rows
     for attempt in range(ROUNDS):
-        problem.deadline.check()
+        problem.deadline.check(clock * pool.rows / n_rows)
+        started, n_rows = time.perf_counter(), pool.rows
         rows = pool.exact(attempt)
         symbolic = rows.field.used_symbols
         if symbolic:
@@ -215,6 +218,7 @@ def _exact_rounds(pool: _Pool, target: int):
                 rows.field.primes[0],
             )
         pool.target = found.rank
+        clock = time.perf_counter() - started
         if found.rank >= target or problem.x is not None:
             break
         if attempt == ROUNDS - 1 or (found.rank == previous and attempt >= 3):

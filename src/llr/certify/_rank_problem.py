@@ -46,10 +46,12 @@ class Deadline:
     Attributes:
         seconds: allowed in all; None: as many as it takes.
         stages: seconds by stage.
+        short: whether a stage was left out for want of time.
     """
 
     seconds: float | None = None
     stages: dict[str, float] = field(default_factory=dict)
+    short: bool = False
     _start: float = field(default_factory=time.perf_counter)
     _last: float = field(default_factory=time.perf_counter)
 
@@ -62,19 +64,24 @@ class Deadline:
     def restart(self) -> None:
         """All the time again, for another certificate."""
         self._start = self._last = time.perf_counter()
+        self.short = False
 
     @property
     def over(self) -> bool:
-        """Whether no time is left."""
-        return self.seconds is not None and time.perf_counter() - self._start > self.seconds
+        """Whether no time is left, or was for a stage."""
+        late = self.seconds is not None and time.perf_counter() - self._start > self.seconds
+        return late or self.short
 
-    def check(self) -> None:
-        """Stop here if no time is left.
+    def check(self, expected: float = 0.0) -> None:
+        """Stop here if no time is left for what takes the expected seconds.
 
         Raises:
-            OutOfTimeError: if the time is over.
+            OutOfTimeError: if the time is over, or would be.
         """
-        if self.over:
+        if self.seconds is None:
+            return
+        if time.perf_counter() - self._start + expected > self.seconds:
+            self.short = True
             raise OutOfTimeError
 
 
