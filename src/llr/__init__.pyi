@@ -33,7 +33,9 @@ from .theory import (
     embed,
     formal_rank,
     intrinsic_form,
+    learning_coefficient,
     optimistic_sample_size,
+    separation_sample_size,
 )
 from .training import Adam, GradientDescent, GradientFlow, train, train_batch
 
@@ -43,6 +45,8 @@ __all__ = [
     # theory: exact integers
     "formal_rank",
     "optimistic_sample_size",
+    "separation_sample_size",
+    "learning_coefficient",
     "intrinsic_form",
     "embed",
     "rank_table",

@@ -33,7 +33,17 @@ from llr.theory.linear import (
     toy_linear_size,
     toy_nonlinear_size,
 )
-from llr.theory.sizes import Published, SampleSize, optimistic_sample_size
+from llr.theory.sizes import (
+    LearningCoefficient,
+    Published,
+    SampleSize,
+    SeparationSize,
+    TargetBranch,
+    deep_linear_coefficient,
+    learning_coefficient,
+    optimistic_sample_size,
+    separation_sample_size,
+)
 
 __all__ = [
     "ClosedForm",
@@ -41,13 +51,17 @@ __all__ = [
     "DeepUnitFate",
     "EmbeddingMethod",
     "IntrinsicForm",
+    "LearningCoefficient",
     "Published",
     "RankExplanation",
     "SampleSize",
+    "SeparationSize",
     "Symmetry",
+    "TargetBranch",
     "UnitFate",
     "UnitGroup",
     "attention_rank",
+    "deep_linear_coefficient",
     "deep_network_bound",
     "diagonal_network_size",
     "embed",
@@ -56,6 +70,7 @@ __all__ = [
     "fully_connected_rank",
     "fully_connected_size",
     "intrinsic_form",
+    "learning_coefficient",
     "linear_network_size",
     "linear_size",
     "matrix_factorization_rank",
@@ -63,6 +78,7 @@ __all__ = [
     "optimistic_sample_size",
     "register_activation",
     "relu_network_bound",
+    "separation_sample_size",
     "shared_convolution_size",
     "toy_linear_size",
     "toy_nonlinear_size",

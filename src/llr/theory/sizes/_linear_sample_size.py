@@ -35,7 +35,7 @@ from llr.theory.linear import (
 )
 from llr.theory.sizes._sample_size import Published, SampleSize
 
-__all__ = ["factorization_size", "linear_model_size", "vector_model_size"]
+__all__ = ["factorization_size", "linear_model_size", "numerical_rank", "vector_model_size"]
 
 
 def factorization_size(model: MatrixFactorization, target: LinearTarget) -> SampleSize:
@@ -54,7 +54,7 @@ def factorization_size(model: MatrixFactorization, target: LinearTarget) -> Samp
     else:
         matrix, eps = matrix_target(model, target)
         check_shape("target matrix", matrix.shape, shape)
-        rank = _numerical_rank(matrix, eps)
+        rank = numerical_rank(matrix, eps)
     if rank > model.width:
         raise NotExpressibleError(
             f"the model must have width at least {rank}, the target's rank, got {model.width}. "
@@ -77,8 +77,8 @@ def linear_model_size(model: nn.Module, layers: list[str], target: LinearTarget)
     biased = [f"{layer}bias" in values for layer in layers]
     d, c = weights[0].shape[1], weights[-1].shape[0]
     affine = affine_target(model, target, d, c)
-    rank = _numerical_rank(affine.weight, affine.eps)
-    extended = _numerical_rank(torch.column_stack([affine.weight, affine.bias]), affine.eps)
+    rank = numerical_rank(affine.weight, affine.eps)
+    extended = numerical_rank(torch.column_stack([affine.weight, affine.bias]), affine.eps)
     if bool(affine.bias.any()) and not any(biased):
         raise NotExpressibleError(
             "the model must have a bias for a target with a constant part, got none. "
@@ -197,7 +197,7 @@ def _balanced_factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return u[:, :rank] * root, root[:, None] * vh[:rank]
 
 
-def _numerical_rank(matrix: Tensor, eps: float) -> int:
+def numerical_rank(matrix: Tensor, eps: float) -> int:
     """Rank of a matrix whose entries are known to a relative precision."""
     return int(torch.linalg.matrix_rank(matrix, rtol=max(matrix.shape) * eps))
 

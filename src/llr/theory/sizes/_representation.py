@@ -65,8 +65,18 @@ class _Unit:
     output: dict[int, float]
 
 
-def represent(structure: TwoLayerStructure, function: TwoLayerFunction) -> Representation:
-    """A representation of least rank.
+def represent(
+    structure: TwoLayerStructure, function: TwoLayerFunction, *, price: int | None = None
+) -> Representation:
+    """A representation of least rank, or with sharing of least (neurons + price x kernels).
+
+    Args:
+        structure: of the model.
+        function: the target.
+        price: of a kernel; None: what a kernel adds to the rank.
+
+    Returns:
+        The representation; with a price, its bounds are those of that sum.
 
     Raises:
         NotExpressibleError: if there is none, saying why.
@@ -87,8 +97,12 @@ def represent(structure: TwoLayerStructure, function: TwoLayerFunction) -> Repre
             "Build the model with output_bias=True (free) or hidden_bias=True."
         )
     windows = _windows_of(structure, function)
-    solve = _with_sharing if structure.shared and structure.positions > 1 else _without_sharing
-    units, lower, upper, channels, neurons = solve(structure, function, windows, constant_unit)
+    if structure.shared and structure.positions > 1:
+        price = structure.window_size + structure.hidden_bias if price is None else price
+        found = _with_sharing(structure, function, windows, constant_unit, price)
+    else:
+        found = _without_sharing(structure, function, windows, constant_unit)
+    units, lower, upper, channels, neurons = found
     if constant_unit:
         cost = 1 if structure.activation in FLAT_POINTS else 1 + structure.window_size
         lower, upper = lower + cost, upper + cost
@@ -216,9 +230,9 @@ def _with_sharing(
     function: TwoLayerFunction,
     windows: list[list[int]],
     constant_unit: bool,
+    price: int,
 ) -> tuple[list[_Unit], int, int, int, int]:
     """The cheapest kernels whose neurons cover the target's."""
-    price = structure.window_size + structure.hidden_bias
     kernels, classes = _candidates(structure, function, windows)
     left = {neuron.key: float(neuron.output) for neuron in function.neurons}
     solved = [
