@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -295,9 +296,17 @@ def test_false_statements_are_refused_at_registration() -> None:
     assert "wrong" not in ROWS
 
 
-@pytest.mark.parametrize("name", ["tanh", "softplus", "sigmoid", "gelu"])
+@pytest.mark.parametrize("name", ["tanh", "softplus", "sigmoid", "gelu", "relu", "hardtanh"])
 def test_large_networks_count_every_unit(name: str) -> None:
-    assert formal_rank(generic(TwoLayerMLP(20, width=1500, activation=name))) == 1500 * 22
+    unit = 21 if name == "relu" else 22
+    assert formal_rank(generic(TwoLayerMLP(20, width=1500, activation=name))) == 1500 * unit
+
+
+def test_the_stored_comparison_covers_every_activation() -> None:
+    stored = json.loads((Path(__file__).parent / "ball_comparison.json").read_text())
+    assert set(stored["activations"]) == set(NAMES)
+    assert all(row["networks"] >= 1000 for row in stored["activations"].values())
+    assert stored["disagreements"] == 0
 
 
 @pytest.mark.parametrize("case", ACTIVATION_CASES.values(), ids=repr)

@@ -32,6 +32,9 @@ __all__ = ["Build", "RankModulo", "SparseMatrix", "largest_rank", "sparse_rank"]
 SMALL = 64
 """Blocks with at most so many rows and columns are eliminated side by side."""
 
+ROUNDS = 4
+"""Times that columns with a single entry are looked for; removing rows can leave new ones."""
+
 
 class Entries(NamedTuple):
     """Row, column and value of the nonzero entries, one for each place."""
@@ -114,8 +117,8 @@ def largest_rank(rank_modulo: RankModulo, *, degree_bits: int = 0, seed: int = 0
 
 def _rank_modulo(matrix: SparseMatrix) -> tuple[int, bool]:
     """The rank, and whether every block has full rank, so that it is certain."""
-    entries = matrix.entries()
-    rank, full = 0, True
+    rank, entries = _without_single_entries(matrix.entries())
+    full = True
     for blocks in _blocks(entries):
         n, m = blocks.shape[1:]
         if min(n, m) == 1:  # a block has no empty row or column
@@ -127,6 +130,24 @@ def _rank_modulo(matrix: SparseMatrix) -> tuple[int, bool]:
         rank += int(ranks.sum())
         full &= bool((ranks == min(n, m)).all())
     return rank, full
+
+
+def _without_single_entries(entries: Entries) -> tuple[int, Entries]:
+    """The rank of the columns with one entry, and what is left without their rows.
+
+    Such an entry is a pivot that eliminates its row at once, whatever the values.
+    """
+    rank = 0
+    for _ in range(ROUNDS):
+        rows, columns, values = entries
+        _, place, count = np.unique(columns, return_inverse=True, return_counts=True)
+        pivots = np.unique(rows[count[place] == 1])
+        if not len(pivots):
+            break
+        rank += len(pivots)
+        left = ~np.isin(rows, pivots)
+        entries = Entries(rows[left], columns[left], values[left])
+    return rank, entries
 
 
 def _blocks(entries: Entries) -> Iterator[Residues]:

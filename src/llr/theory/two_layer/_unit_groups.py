@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import random
 from fractions import Fraction
 
 import numpy as np
 
-from llr.theory.arithmetic import Floats, Integers
+from llr.theory.arithmetic import Floats, Integers, PrimeField, random_primes
 from llr.theory.two_layer._hidden_units import HiddenUnits
 
 __all__ = ["CONSTANT", "group_hyperplanes", "group_units"]
@@ -59,10 +60,16 @@ def group_hyperplanes(units: HiddenUnits, knots: Floats) -> tuple[Integers, Inte
         z > knot is the side of the group's first member, -1 where it is the other one.
     """
     coordinates, weights = _nonzero_first(units)
+    shared = _with_equal_images(coordinates, weights, units.bias, knots)
     group = np.full((len(units), len(knots)), CONSTANT, dtype=np.int64)
     side = np.ones((len(units), len(knots)), dtype=np.int64)
     numbers: dict[tuple[object, ...], tuple[int, int]] = {}
+    alone = 0
     for unit in np.flatnonzero((units.weights != 0).any(axis=1)).tolist():
+        if not shared[unit].any():
+            group[unit] = len(numbers) + alone + np.arange(len(knots))
+            alone += len(knots)
+            continue
         used = coordinates[unit] != _NONE
         normal = [Fraction(w) for w in weights[unit, used].tolist()]
         place = coordinates[unit, used].tobytes()
@@ -70,9 +77,33 @@ def group_hyperplanes(units: HiddenUnits, knots: Floats) -> tuple[Integers, Inte
             plane = _primitive([*normal, Fraction(units.bias[unit]) - Fraction(knot)])
             orientation = 1 if plane[0] > 0 else -1
             key = (place, *(orientation * v for v in plane))
-            number, first = numbers.setdefault(key, (len(numbers), orientation))
+            number, first = numbers.setdefault(key, (len(numbers) + alone, orientation))
             group[unit, k], side[unit, k] = number, orientation * first
     return group, side
+
+
+def _with_equal_images(
+    coordinates: Integers, weights: Floats, bias: Floats, knots: Floats
+) -> Integers:
+    """Which hyperplanes (N, K) may be equal to another one.
+
+    The image is a random linear function of the hyperplane's equation, first weight 1, modulo a
+    prime: equal hyperplanes have equal images, so those with an image of their own are settled.
+    """
+    field, draw = PrimeField(random_primes(0)[0]), random.Random(0)
+    size = int(coordinates.max(initial=0)) + 1
+    factors = field.array([draw.randrange(1, field.prime) for _ in range(size + 1)])
+    terms = field.times(field.residues(weights), factors[coordinates])  # factor -1: of the zeros
+    normal = np.zeros(len(weights), dtype=np.int64)
+    for column in terms.T:
+        normal = field.plus(normal, column)
+    first = field.residues(weights[:, 0]).tolist()
+    inverse = field.array([field.inverse(v) if v else 0 for v in first])
+    offset = field.minus(field.residues(bias)[:, None], field.residues(knots)[None, :])
+    image = field.plus(normal[:, None], field.times(offset, factors[size : size + 1]))
+    image = field.times(image, inverse[:, None])
+    _, place, count = np.unique(image, return_inverse=True, return_counts=True)
+    return (count[place] > 1).reshape(image.shape)
 
 
 def _primitive(vector: list[Fraction]) -> list[int]:
