@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
@@ -296,7 +297,7 @@ def test_false_statements_are_refused_at_registration() -> None:
     assert "wrong" not in ROWS
 
 
-@pytest.mark.parametrize("name", ["tanh", "softplus", "sigmoid", "gelu", "relu", "hardtanh"])
+@pytest.mark.parametrize("name", ["tanh", "softplus", "sigmoid", "gelu", "relu"])
 def test_large_networks_count_every_unit(name: str) -> None:
     unit = 21 if name == "relu" else 22
     assert formal_rank(generic(TwoLayerMLP(20, width=1500, activation=name))) == 1500 * unit
