@@ -103,7 +103,7 @@ def _with_equal_images(
     image = field.plus(normal[:, None], field.times(offset, factors[size : size + 1]))
     image = field.times(image, inverse[:, None])
     _, place, count = np.unique(image, return_inverse=True, return_counts=True)
-    return (count[place] > 1).reshape(image.shape)
+    return (count[place] > 1).astype(np.int64).reshape(image.shape)
 
 
 def _primitive(vector: list[Fraction]) -> list[int]:
