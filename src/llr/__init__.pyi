@@ -2,6 +2,7 @@
 from .certify import certify_curve, certify_rank, certify_size, check_certificate
 from .config import load_config
 from .data import make_dataset, make_target
+from .diagnostics import condense
 from .models import (
     MLP,
     DiagonalNetwork,
@@ -62,6 +63,8 @@ __all__ = [
     "check_certificate",
     # recovery
     "check_llr",
+    # a trained network of your own
+    "condense",
     # training
     "train",
     "train_batch",

@@ -18,6 +18,10 @@ COMMANDS = {
     "verify": ("llr.cli._verify:verify", "Check in seconds that this installation computes right."),
     "theory": ("llr.cli._theory:theory", "Optimistic sample sizes from closed forms."),
     "rank": ("llr.cli._rank:rank", "Measure a model rank."),
+    "condense": (
+        "llr.cli._condense:condense",
+        "Find the narrowest network with almost the same function.",
+    ),
     "check": ("llr.cli._rank:check", "Check a local linear recovery guarantee on samples."),
     "certify": ("llr.cli._certify:certify", "Prove a rank, and write the certificate."),
     "check-certificate": (
