@@ -1,9 +1,9 @@
 """How often ``llr.condense`` finds the width and rank of the target of trained networks.
 
-``python tools/condense_table.py [--seeds 5] [--out FILE]`` trains networks of three architectures and two
-depths, with two activations, below and above the number of samples from which training recovers, condenses
-each, and prints one row per setting: how often the width and the rank of the target came out, something
-else, or no edge. With five seeds it trains 200 networks, in about an hour on one core.
+``python tools/condense_table.py [--seeds 5] [--out FILE]`` trains networks of three architectures
+and two depths, with two activations, below and above the number of samples from which training
+recovers, condenses each, and prints one row per setting: how often the width and the rank of the
+target came out, something else, or no edge. Five seeds make 200 networks.
 """
 
 from __future__ import annotations
@@ -60,12 +60,14 @@ def settings() -> Iterator[Setting]:
     for activation in ("tanh", "sigmoid"):
         for kernels, samples in ((1, 6), (1, 40), (10, 6), (10, 40), (34, 6), (34, 60)):
             yield Setting(
-                f"shared {activation}", kernels, samples, (1,), 7, lambda a=activation: one_hidden(a),
+                f"shared {activation}", kernels, samples, (1,), 7,
+                lambda a=activation: one_hidden(a),
                 lambda k, a=activation: llr.SharedConv1D(5, width=k, kernel_size=3, activation=a),
             )  # fmt: skip
         for kernels, samples in ((1, 12), (1, 50), (10, 12), (10, 50), (34, 12), (34, 60)):
             yield Setting(
-                f"unshared {activation}", kernels, samples, (1,), 15, lambda a=activation: one_hidden(a),
+                f"unshared {activation}", kernels, samples, (1,), 15,
+                lambda a=activation: one_hidden(a),
                 lambda k, a=activation: llr.NoShareConv1D(5, width=k, kernel_size=3, activation=a),
             )  # fmt: skip
         for width, samples in ((3, 18), (3, 60), (30, 18), (30, 60), (100, 18), (100, 90)):

@@ -20,8 +20,9 @@ def fitted_error(module: nn.Module, x: Tensor, wanted: Tensor) -> float:
         torch.cat([value.flatten() for value in start.values()]).numpy(),
         jac=lambda theta: jacrev(outputs)(torch.from_numpy(theta)).flatten(0, 1).numpy(),
         method="lm",
-        xtol=1e-15,
-        ftol=1e-15,
-        gtol=1e-15,
+        xtol=1e-12,
+        ftol=1e-12,
+        gtol=1e-12,
+        max_nfev=100,
     )
     return float((2 * result.cost) ** 0.5 / wanted.norm())

@@ -66,9 +66,9 @@ def condense(
     width, to below 0.01, and far less at all others, the function is that of a network of this
     width, up to e_k: the edge. At parameters found by training this answers what singular values
     cannot: such parameters are not near a point of low rank, but their function can be near that
-    of a narrow network. Layers are fitted from the first one up, each from units of the wide network
-    (chosen one by one, by clusters up to sign, and at random), and deep networks then as a whole;
-    last, each hidden layer of a deep network is made as narrow as the error allows.
+    of a narrow network. Layers are fitted from the first one up, each from units of the wide
+    network (chosen one by one, by clusters up to sign, and at random), and deep networks then as
+    a whole; last, each hidden layer of a deep network is made as narrow as the error allows.
 
     The widths are upper bounds: a narrower network may have been missed. ``intrinsic_form(tol=)``
     merges units whose parameters are equal; ``condense`` looks at the function alone.
