@@ -117,7 +117,7 @@ def condense(
     network = narrow_module(model, reduced)
     rank, source, size = None, None, None
     if curve.width is not None:
-        rank, source = _rank(network, certified, seed)
+        rank, source = _rank(network, torch.cat([search.fitted, search.tested]), certified, seed)
         size = _sample_size(model, network)
     return CondensedNetwork(
         network=network,
@@ -273,8 +273,8 @@ def _sample_count(function: LayeredFunction, width: int, n_outputs: int) -> int:
     return max(LEAST_SAMPLES, min(wanted, MOST_ROWS // n_outputs))
 
 
-def _rank(network: nn.Module, certified: bool, seed: int) -> tuple[int, RankSource]:
-    """The rank of the narrow network, exact where a theorem gives it."""
+def _rank(network: nn.Module, x: Tensor, certified: bool, seed: int) -> tuple[int, RankSource]:
+    """The rank of the narrow network, exact where a theorem gives it, else on all samples."""
     if certified:
         proved = certify_rank(network, seed=seed)
         if proved.lower == proved.upper:
@@ -282,7 +282,7 @@ def _rank(network: nn.Module, certified: bool, seed: int) -> tuple[int, RankSour
     try:
         return formal_rank(network), "exact"
     except UnsupportedModuleError:
-        return model_rank(network, param_error=0.0, seed=seed).rank, "measured"
+        return model_rank(network, x, param_error=0.0, seed=seed).rank, "measured"
 
 
 def _sample_size(model: nn.Module, network: nn.Module) -> SampleSize | None:

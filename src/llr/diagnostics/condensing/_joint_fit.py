@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.func import jacrev, vmap
 
 from llr.diagnostics.condensing._marquardt import marquardt
 from llr.diagnostics.condensing._narrow_module import narrow_module, read_back
 from llr.diagnostics.condensing._wide_values import LayeredFunction
-from llr.tangent import TangentOperator, as_function
+from llr.tangent import as_function
 
 __all__ = ["fit_jointly"]
 
 STEPS = 60
+CHUNK = 256  # samples differentiated at once
 
 
 def fit_jointly(
@@ -30,14 +32,17 @@ def fit_jointly(
         The fitted network.
     """
     function = as_function(narrow_module(module, reduced))
-    operator = TangentOperator(function, x)
 
     def outputs(theta: Tensor) -> Tensor:
         with torch.no_grad():
             return function(function.split(theta), x)
 
+    def one_output(theta: Tensor, sample: Tensor) -> Tensor:
+        return function(function.split(theta), sample[None])[0]
+
     def jacobian(theta: Tensor, _: Tensor) -> Tensor:
-        return operator.with_function(function.with_params(function.split(theta))).to_dense()
+        rows = vmap(jacrev(one_output), (None, 0), chunk_size=CHUNK)(theta, x)
+        return rows.flatten(0, 1)
 
     theta, _, _ = marquardt(
         torch.cat([value.flatten() for value in function.params.values()]),

@@ -17,6 +17,9 @@ __all__ = ["CondensedUnit", "unit_fates"]
 ALIKE = 0.99
 """Correlation of two units' functions from which they count as one up to sign and scale."""
 
+ROUNDING = 1e-13
+"""A share of this size is zero."""
+
 
 @dataclass(frozen=True)
 class CondensedUnit:
@@ -68,7 +71,7 @@ def unit_fates(
         best = alike.abs().argmax(1)
         for unit, (neuron, share) in enumerate(zip(best.tolist(), shares.tolist(), strict=True)):
             correlation = float(alike[unit, neuron])
-            if share <= error:
+            if share <= max(error, ROUNDING):
                 fate, neuron = "negligible", None
             else:
                 fate = "merged" if abs(correlation) >= ALIKE else "spread"
