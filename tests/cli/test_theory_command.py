@@ -25,6 +25,19 @@ def test_each_architecture_of_the_config_has_its_numbers(llr, folder: Path):
     assert row[5:] == ["7", "7"]
 
 
+@pytest.mark.parametrize(
+    ("keys", "model", "cells"),
+    [
+        (["model.scale=3"], "mlp 3x", ["21", "27", "21/2 to 27/2"]),
+        (["model.type=deep_mlp", "model.activation=gelu"], "deep_mlp 1x", ["-", "-", "-"]),
+    ],
+)
+def test_separation_and_learning_coefficient_follow(llr, keys, model, cells):
+    text = llr("theory", "--measure-limit", "0", "sweep.enabled=false", *keys).stdout
+    text = text[text.index("Sample sizes and learning coefficients") :]
+    assert numbers_of(text, model)[1:] == cells
+
+
 def test_the_twelve_numbers_are_printed_at_every_scale(llr):
     text = llr("theory", "--measure-limit", "0").stdout
     text = text[text.index("The same target") :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -77,7 +77,8 @@ def theory(
     """Print optimistic sample sizes: closed form, exact rank and measured rank side by side.
 
     For each architecture and scale of the config: parameters, optimistic sample size, formula and
-    theorem, the exact (formal) rank and the measured one at parameters that attain it. For a
+    theorem, the exact (formal) rank and the measured one at parameters that attain it; then the
+    optimistic and separation sample sizes and the learning coefficient, or bounds of them. For a
     two-layer tanh target also the three architectures in all four bias settings at the papers'
     scales. SECTION.KEY=VALUE overrides a key, for example data.target=three_bumps.
     """
@@ -123,17 +124,17 @@ def _print_config(config: Config, measure: int | Measure, *, proved: bool) -> nn
     from llr.tables import RankRow, rank_row
 
     specs = grid(config) if config.sweep.enabled else [single_run(config)]
-    by_model = {(spec.model, spec.scale, spec.width): spec for spec in specs}
+    by_model = {(spec.scale, spec.architecture): spec for spec in specs}
     target = specs[0].target.build()
     rows = []
-    for (name, scale, width), spec in by_model.items():
-        label = name if scale is None else f"{name} {scale}x"
+    for (scale, _), spec in by_model.items():
+        label = spec.model if scale is None else f"{spec.model} {scale}x"
         try:
             row = rank_row(label, spec.build_model(), target, measure=measure)
         except LLRError as error:
             row = RankRow(
                 label,
-                width or 0,
+                spec.width or 0,
                 hidden_bias=bool(spec.hidden_bias),
                 output_bias=bool(spec.output_bias),
                 n_parameters=spec.n_parameters,
@@ -144,7 +145,30 @@ def _print_config(config: Config, measure: int | Measure, *, proved: bool) -> nn
     _print_rows(
         f"Optimistic sample sizes of target {config.data.target}, {biases}", rows, proved=proved
     )
+    models = {row.architecture: spec for row, spec in zip(rows, by_model.values(), strict=True)}
+    _print_further_sizes({name: spec.build_model() for name, spec in models.items()}, target)
     return target
+
+
+def _print_further_sizes(models: Mapping[str, nn.Module], target: nn.Module) -> None:
+    """Optimistic and separation sample size and learning coefficient, or the bounds known."""
+    from llr.errors import LLRError
+    from llr.theory import learning_coefficient, optimistic_sample_size, separation_sample_size
+
+    body = []
+    for name, model in models.items():
+        cells = [name]
+        for size in (optimistic_sample_size, separation_sample_size, learning_coefficient):
+            try:
+                found = size(model, target)
+            except LLRError:  # the first table says why
+                cells.append("-")
+                continue
+            known = found.lower == found.upper
+            cells.append(str(found.upper) if known else f"{found.lower} to {found.upper}")
+        body.append(cells)
+    header = ["model", "optimistic", "separation", "learning coefficient"]
+    _print_table("Sample sizes and learning coefficients", header, body)
 
 
 def _on(flag: bool | None) -> str:

@@ -14,7 +14,7 @@ docs/theory/separation proves that no other parameters express the target.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,7 +33,7 @@ from llr.theory.sizes._oriented_function import (
 from llr.theory.sizes._representation import represent
 from llr.theory.sizes._separation_result import SeparationSize, TargetBranch
 from llr.theory.sizes._two_layer_sample_size import target_network
-from llr.theory.sizes._unit_homes import UnitClass, classes_of, least_distinct
+from llr.theory.sizes._unit_homes import UnitClass, classes_of, keep_rank, least_distinct
 
 __all__ = ["two_layer_separation"]
 
@@ -168,11 +168,11 @@ def _branches(places: _TargetSet) -> tuple[TargetBranch, ...]:
     for place in places.spare:
         spare[_home(structure, place)] = spare.get(_home(structure, place), 0) + 1
     overlap = places.neurons < len(places.live) * places.outputs
+    kept = keep_rank(live_homes, spare, places.outputs)
     branches = []
     most = len(places.live) + len(places.spare)
     for r in range(least_distinct(live_homes, spare), most + 1):
-        classes = classes_of(live_homes, spare, r, places.outputs)
-        keeps = all(one.keeps_rank(places.outputs) for one in classes)
+        classes = partial(classes_of, live_homes, spare, r, places.outputs)
         dimension = places.dimension(r)
         branches.append(
             TargetBranch(
@@ -180,7 +180,7 @@ def _branches(places: _TargetSet) -> tuple[TargetBranch, ...]:
                 constant_units=int(places.carrier is not None),
                 dimension=dimension,
                 sample_size=structure.n_parameters - dimension,
-                morse_bott=None if overlap or places.scaled else keeps,
+                morse_bott=None if overlap or places.scaled else kept[r - len(places.live)],
                 _build=partial(_point, places, classes),
             )
         )
@@ -214,7 +214,7 @@ def _home(structure: TwoLayerStructure, place: tuple[int, int]) -> int:
     return ANYWHERE if structure.shared else place[1]
 
 
-def _point(places: _TargetSet, classes: list[UnitClass]) -> Parameters:
+def _point(places: _TargetSet, classes_at: Callable[[], list[UnitClass]]) -> Parameters:
     """Parameters on a branch: free kernels and shares of output weights drawn at random."""
     structure = places.structure
     weights = _copied(places.weights)
@@ -222,7 +222,7 @@ def _point(places: _TargetSet, classes: list[UnitClass]) -> Parameters:
     free: dict[int, list[tuple[int, int]]] = {}
     for place in places.spare:
         free.setdefault(_home(structure, place), []).append(place)
-    for one in classes:
+    for one in classes_at():
         spare = [free[one.home].pop() for _ in range(one.spare)]
         first = spare[0] if one.live is None else places.live[one.live]
         if one.live is None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
 
-__all__ = ["UnitClass", "classes_of", "least_distinct"]
+__all__ = ["UnitClass", "classes_of", "keep_rank", "least_distinct"]
 
 
 @dataclass
@@ -28,15 +29,44 @@ class UnitClass:
     live: int | None
     spare: int
 
-    def keeps_rank(self, outputs: int) -> bool:
-        """Whether the class loses no rank, for that many output weights per unit."""
-        size = self.spare + (self.live is not None)
-        return size <= (outputs if self.live is not None else outputs + 1)
-
 
 def least_distinct(live_homes: Sequence[int], spare: Mapping[int, int]) -> int:
     """The least number of distinct units: spare ones without a live unit at home need a class."""
     return len(live_homes) + sum(1 for home, n in spare.items() if n and home not in live_homes)
+
+
+def free_homes(live_homes: Sequence[int], spare: Mapping[int, int]) -> list[int]:
+    """Where the first, second, ... class of free units is: first where there must be one."""
+    left = {home: n for home, n in spare.items() if n}
+    homes = [home for home in left if home not in live_homes]
+    for home in homes:
+        left[home] -= 1
+    heap = [(-n, home) for home, n in left.items() if n]
+    heapify(heap)
+    while heap:
+        n, home = heap[0]
+        homes.append(home)
+        if n < -1:
+            heapreplace(heap, (n + 1, home))
+        else:
+            heappop(heap)
+    return homes
+
+
+def keep_rank(live_homes: Sequence[int], spare: Mapping[int, int], outputs: int) -> list[bool]:
+    """Whether no class need lose rank, for each number of free classes 0, 1, 2, ..."""
+    room = dict.fromkeys(spare, 0)
+    for home in live_homes:
+        if home in room:
+            room[home] += outputs - 1
+    crowded = {home for home, n in spare.items() if n > room[home]}
+    kept = [not crowded]
+    for home in free_homes(live_homes, spare):
+        room[home] += outputs + 1
+        if room[home] >= spare[home]:
+            crowded.discard(home)
+        kept.append(not crowded)
+    return kept
 
 
 def classes_of(
@@ -44,22 +74,20 @@ def classes_of(
 ) -> list[UnitClass]:
     """Classes with a given number of distinct units in all."""
     classes = [UnitClass(home, i, 0) for i, home in enumerate(live_homes)]
-    left = {home: n for home, n in spare.items() if n}
-    required = [home for home in left if home not in live_homes]
-    for place in range(distinct - len(live_homes)):
-        home = required[place] if place < len(required) else max(left, key=lambda h: left[h])
+    left = dict(spare)
+    for home in free_homes(live_homes, spare)[: distinct - len(live_homes)]:
         classes.append(UnitClass(home, None, 1))
         left[home] -= 1
-    for home, n in left.items():
-        at_home = [one for one in classes if one.home == home]
-        for _ in range(n):
-            # Free classes first: they keep their rank longest.
-            best = min(at_home, key=lambda one: (_crowded(one, outputs), one.live is not None))
-            best.spare += 1
+    for home, rest in left.items():
+        n = rest
+        # Free classes first: they keep their rank longest.
+        here = [one for one in classes if one.home == home]
+        at_home = sorted(here, key=lambda one: one.live is not None)
+        for one in at_home:
+            most = outputs if one.live is not None else outputs + 1
+            more = min(n, most - one.spare - (one.live is not None))
+            one.spare += more
+            n -= more
+        if n:
+            at_home[0].spare += n
     return classes
-
-
-def _crowded(one: UnitClass, outputs: int) -> bool:
-    """Whether one more unit costs rank."""
-    grown = UnitClass(one.home, one.live, one.spare + 1)
-    return not grown.keeps_rank(outputs)
