@@ -19,7 +19,7 @@ from llr.models import (
     ToyNonlinear,
 )
 from llr.theory.activations import ROWS, row_of
-from llr.theory.deep import deep_rank, read_tanh_network
+from llr.theory.deep import PolynomialRank, deep_rank, polynomial_rank, read_tanh_network
 from llr.theory.linear import (
     factorization_rank,
     linear_layers,
@@ -144,7 +144,7 @@ def explain_rank(
     """
     network = read_two_layer(model, params, activation=None)
     if network is not None:
-        return _of_two_layers(model, network, seed)
+        return _of_two_layers(model, network, polynomial_rank(model, params, seed=seed), seed)
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
     layers = linear_layers(model)
     if layers is not None:
@@ -176,6 +176,14 @@ def explain_rank(
             "c (G_(L-1) + ob) + sum_l sum_I rho_I (G_(l-1) + bias_l) without constant units",
             "deep tanh theorem (proved in docs/theory, not peer reviewed)",
         )
+    powers = polynomial_rank(model, params, seed=seed)
+    if powers is not None:
+        return RankExplanation(
+            powers.rank,
+            count,
+            f"rank at random inputs modulo random primes; {powers.words}",
+            "independence of monomials",
+        )
     raise UnsupportedModuleError(
         "formal_rank must be given a two-layer network (fully connected or convolutional) with an "
         f"activation among {quoted_list(ROWS)}, a fully connected tanh or sigmoid network of any "
@@ -186,7 +194,9 @@ def explain_rank(
     )
 
 
-def _of_two_layers(model: nn.Module, network: TwoLayerNetwork, seed: int) -> RankExplanation:
+def _of_two_layers(
+    model: nn.Module, network: TwoLayerNetwork, powers: PolynomialRank | None, seed: int
+) -> RankExplanation:
     """The explanation of a two-layer network."""
     row = row_of(network.activation)
     if row is None:
@@ -207,7 +217,8 @@ def _of_two_layers(model: nn.Module, network: TwoLayerNetwork, seed: int) -> Ran
     return RankExplanation(
         rank=found.rank,
         n_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        formula=f"rank of the coefficients in: {found.atoms.names}",
+        formula=f"rank of the coefficients in: {found.atoms.names}"
+        + ("" if powers is None else f"; {powers.words}"),
         theorem=row.theorem,
         groups=tuple(groups),
         assumes=found.assumes,

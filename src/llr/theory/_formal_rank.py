@@ -37,7 +37,8 @@ def formal_rank(
             or convolutional, with or without weight sharing, 1-d or 2-d, any biases, tied
             parameters, several outputs), a model of ``llr.models`` or ``nn.Sequential`` of
             Linear or Conv1d, Conv2d and Flatten; a fully connected tanh or sigmoid network of any
-            depth (``MLP`` or ``nn.Sequential``; any biases, layers may be tied), a linear
+            depth (``MLP`` or ``nn.Sequential``; any biases, layers may be tied), one of any depth
+            with the activation square or cube and up to 4,000 parameters, a linear
             network of any depth, a matrix factorisation, a diagonal network, or one of the toys.
             Parameters with ``requires_grad=False`` are constants.
         params: parameters by name that replace the model's own.
