@@ -1231,6 +1231,13 @@ def moved(m: Machine, a: Any, *args: Any, **kwargs: Any) -> Any:
     return out
 
 
+@operation("full_like", "ones_like", "zeros_like", "new_full", "new_ones", "new_zeros")
+def created(m: Machine, a: Any, *args: Any, **kwargs: Any) -> Tensor:
+    """A constant of the shape or kind of another array."""
+    target: Any = m.node.target
+    return target(torch.zeros(a.shape, dtype=torch.float64), *args, **kwargs)
+
+
 @operation("_to_copy")
 def copied(m: Machine, a: Any, **kwargs: Any) -> Value:
     if kwargs.get("dtype") not in (None, torch.float64):
@@ -1949,7 +1956,7 @@ def maximum_pool(
     ceil_mode: bool = False,
 ) -> list[Any]:
     x, shape = m.lift(x), tuple(m.node.meta["val"][0].shape)
-    axes = int(m.node.target._schema.name[-14])  # type: ignore[union-attr]
+    axes = 3 if "3d" in m.node.target._schema.name else 2  # type: ignore[union-attr]
     size, out = x.shape[-axes:], shape[-axes:]
     index = _sliding(size, out, kernel, stride or kernel, padding, dilation)
     return _maximum_over(m, x, index, axes, shape)
@@ -2368,12 +2375,19 @@ def _checked(content: dict[str, Any], export: Export, leaves: list[Tensor] | Non
         return Report(None, None, True, (f"Rejected: {error}",))
     except Unable as error:
         return Report(None, None, True, (f"Rejected, the lower bound is not proved: {error}",))
+    except Exception as error:  # whatever it is, nothing is proved
+        reason = f"{type(error).__name__}: {error}"
+        return Report(None, None, True, (f"Rejected, the lower bound is not proved: {reason}.",))
     try:
         how = check_upper(content, export, leaves)
     except Rejected as error:
         return Report(lower, None, True, (*sentences, f"Rejected: {error}"))
     except Unable as error:
         sentences.append(f"Lower bound proved, upper bound {upper} not checked. {error}")
+        return Report(lower, None, False, tuple(sentences))
+    except Exception as error:  # whatever it is, nothing is checked
+        reason = f"{type(error).__name__}: {error}"
+        sentences.append(f"Lower bound proved, upper bound {upper} not checked. {reason}.")
         return Report(lower, None, False, tuple(sentences))
     sentences.append(f"Upper bound {upper}: checked, by {how}.")
     what = content["quantity"]
