@@ -7,7 +7,7 @@ import inspect
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +18,6 @@ from llr.certify import check
 from llr.certify._rank_problem import RankProblem
 from llr.errors import InvalidInputError, UnsupportedModuleError
 from llr.tangent import Samples, sample_count
-
-if TYPE_CHECKING:
-    from llr.certify._certified_rank import CertifiedRank
 
 __all__ = ["check_certificate", "write_certificate"]
 
@@ -63,23 +60,29 @@ def _at_parameters(problem: RankProblem) -> nn.Module:
     return module
 
 
-def write_certificate(result: CertifiedRank, path: Path) -> None:
-    """Write the file.
+def write_certificate(
+    path: Path,
+    problem: RankProblem,
+    claims: dict[str, dict[str, Any]],
+    *,
+    samples: Samples | None,
+    rows: list[tuple[int, int]],
+    n_rows: int | None,
+) -> None:
+    """Write the file: the claims of a proof, and the rows and samples that it stands on.
 
     Raises:
         InvalidInputError: if the model is a function, or the folder does not exist.
         UnsupportedModuleError: if the model cannot be exported for a checker.
     """
-    problem, proof = result._problem, result._proof
     module = _at_parameters(problem)
-    x = problem.x if problem.x is not None else result.samples
+    x = problem.x if problem.x is not None else samples
     if x is None:
         example: Samples = torch.zeros(problem.program.inputs[0], dtype=torch.float64)
     else:
         example = x
-    rows = result.rows
-    if problem.x is not None and result.samples is not None:  # rows on x itself
-        rows = _rows_on(problem.x, result.samples, rows)
+    if problem.x is not None and samples is not None:  # rows on x itself
+        rows = _rows_on(problem.x, samples, rows)
     structure = _structure(module, example)
     try:
         export = check.export_model(module, structure, pytree.tree_leaves(example))
@@ -92,15 +95,8 @@ def write_certificate(result: CertifiedRank, path: Path) -> None:
         "format": check.FORMAT,
         "version": check.VERSION,
         "quantity": "model rank" if problem.x is None else "rank on samples",
-        "lower": {
-            "rank": result.lower,
-            "method": result.lower_by,
-            "precision": result.precision,
-            "prime": proof.prime,
-            "rows": [list(row) for row in rows],
-            "columns": result.columns,
-        },
-        "upper": {"rank": result.upper, "by": result.upper_by, "chance": result.upper_chance},
+        "lower": claims["lower"] | {"rows": [list(row) for row in rows]},
+        "upper": claims["upper"],
         "model": {
             "class": type(module).__name__,
             "parameters": [
@@ -113,7 +109,7 @@ def write_certificate(result: CertifiedRank, path: Path) -> None:
         "samples": None
         if x is None
         else {"structure": structure, "leaves": [_leaf(leaf) for leaf in pytree.tree_leaves(x)]},
-        "n_rows": result.n_rows,
+        "n_rows": n_rows,
         "made_with": {
             "llr": version("llr"),
             "torch": torch.__version__,

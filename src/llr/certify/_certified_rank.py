@@ -114,7 +114,24 @@ class CertifiedRank:
         """
         from llr.certify._certificate import write_certificate
 
-        write_certificate(self, Path(path))
+        claims = {
+            "lower": {
+                "rank": self.lower,
+                "method": self.lower_by,
+                "precision": self.precision,
+                "prime": self._proof.prime,
+                "columns": self.columns,
+            },
+            "upper": {"rank": self.upper, "by": self.upper_by, "chance": self.upper_chance},
+        }
+        write_certificate(
+            Path(path),
+            self._problem,
+            claims,
+            samples=self.samples,
+            rows=self.rows,
+            n_rows=self.n_rows,
+        )
 
     def summary(self) -> dict[str, object]:
         """One flat row."""
