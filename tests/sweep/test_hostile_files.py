@@ -11,13 +11,9 @@ from hypothesis import strategies as st
 from llr.errors import LLRError, StoreError
 from llr.sweep import JsonLinesStore, load_results
 from llr.sweep._json_lines import encode_line
-from llr.sweep._train_chunk import RECORD_FIELDS
+from llr.testing import StoreContract
 
-WHOLE = {
-    **dict.fromkeys(RECORD_FIELDS),
-    **{"id": "a", "status": "converged", "chunk": "c", "model": "mlp", "seed": 0},
-    **{"sample_size": 5, "train_mse": 1e-12, "test_mse": 0.5},
-}
+WHOLE = StoreContract.finished("a").record
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=5) | st.sampled_from(["../a", "a\0b", "/etc/passwd", "1e400"]),

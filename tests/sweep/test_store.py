@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from llr.errors import StoreError
-from llr.sweep import FinishedRun, JsonLinesStore
+from llr.sweep import JsonLinesStore
 from llr.sweep._json_lines import encode_line
 from llr.testing import StoreContract
 
@@ -18,8 +18,7 @@ class TestJsonLinesStore(StoreContract):
 
 
 def run(run_id, value=0.5):
-    record = {"id": run_id, "status": "converged", "test_mse": value, "chunk": "c"}
-    return FinishedRun(record, history={"at": [0.0], "test_mse": [value]})
+    return StoreContract.finished(run_id, value=value)
 
 
 def filled(folder, ids="abc"):
@@ -90,15 +89,59 @@ def test_lines_are_plain_json_with_the_id_first(tmp_path):
         assert next(iter(json.loads(line))) == "id"
 
 
+WHOLE = StoreContract.finished("a").record
+
+
 @pytest.mark.parametrize(
-    "row", [{}, {"status": "converged"}, {"id": 7, "status": "x", "chunk": "c"}, {"id": "a"}]
+    ("row", "reason"),
+    [
+        ({}, "has no id"),
+        ({"id": "a"}, "has no model"),
+        ({**WHOLE, "id": 7}, "has 7 for id, which must be a name"),
+        ({**WHOLE, "id": "../a"}, "has '../a' for id, which must be a name"),
+        ({**WHOLE, "id": "a b"}, "has 'a b' for id, which must be letters and digits"),
+        ({**WHOLE, "sample_size": 0}, "has 0 for sample_size, which must be an integer from 1"),
+        ({**WHOLE, "seed": 2**63}, "for seed, which must be an integer from 0"),
+        ({**WHOLE, "scale": True}, "has True for scale, which must be an integer from 1"),
+        ({**WHOLE, "test_mse": -1.0}, "has -1.0 for test_mse, which must be a finite number >= 0"),
+        ({**WHOLE, "test_mse": "1"}, "has '1' for test_mse, which must be a finite number >= 0"),
+        ({**WHOLE, "model": "\ud800"}, "for model, which must be a name"),
+        ({**WHOLE, "message": "a\0"}, "for message, which must be a text"),
+        ({**WHOLE, "mine": [1]}, "has a list for 'mine', which must be a number or a text"),
+        ({**WHOLE, "chunk": None}, "has None for chunk, which must be a text"),
+    ],
 )
-def test_a_line_that_is_whole_but_no_run_is_reported(tmp_path, row):
+def test_a_line_whose_checksum_fits_but_that_is_no_record_is_reported(tmp_path, row, reason):
     (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "000001.jsonl").write_bytes(encode_line({"x": 0, **row}))
+    (tmp_path / "runs" / "000001.jsonl").write_bytes(encode_line(row))
     store = JsonLinesStore(tmp_path)
     assert not store.entries
-    assert "is no record of a run" in str(store.damage[0])
+    assert reason in str(store.damage[0])
+
+
+def test_a_record_that_could_not_be_read_again_is_refused_before_anything_is_written(tmp_path):
+    store = JsonLinesStore(tmp_path)
+    with pytest.raises(StoreError, match="has -1.0 for test_mse"):
+        store.append([run("a"), run("b", -1.0)])
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_a_folder_named_like_a_shard_is_none(tmp_path):
+    filled(tmp_path)
+    (tmp_path / "runs" / "000000.jsonl").mkdir()
+    (tmp_path / "histories" / "000000.jsonl").mkdir()
+    store = JsonLinesStore(tmp_path)
+    assert list(store.entries) == ["a", "b", "c"]
+    assert list(store.histories("abc")) == ["a", "b", "c"]
+
+
+def test_losses_that_are_no_lists_of_one_length_are_left_out(tmp_path):
+    filled(tmp_path)
+    (shard,) = (tmp_path / "histories").glob("*.jsonl")
+    bad = [{"id": "a", "at": [0.0]}, {"id": "b", "at": [1], "train_mse": ["x"], "test_mse": [1]}]
+    lines = shard.read_bytes().splitlines(keepends=True)
+    shard.write_bytes(b"".join([*map(encode_line, bad), lines[2]]))
+    assert list(JsonLinesStore(tmp_path).histories("abc")) == ["c"]
 
 
 def test_a_record_that_is_no_json_is_refused_before_anything_is_written(tmp_path):
@@ -153,4 +196,4 @@ def test_ten_thousand_runs_load(tmp_path):
     opened = JsonLinesStore(tmp_path)
     assert list(opened.entries) == ids
     assert [record["id"] for record in opened.records(reversed(ids))] == ids[::-1]
-    assert opened.histories(ids[-1:]) == {ids[-1]: {"at": [0.0], "test_mse": [1 / 3]}}
+    assert opened.histories(ids[-1:]) == {ids[-1]: run(ids[-1], 1 / 3).history}

@@ -14,7 +14,7 @@ from llr.config._choices import (
     optimizer_name,
 )
 from llr.config._explain import KeyDescription, describe_keys, described_sections
-from llr.config._load import completed, load_config, parse_config
+from llr.config._load import completed, known_values, load_config, parse_config
 from llr.config._overrides import Overrides, parsed_overrides
 from llr.config._schema import Config, ExecutionConfig
 
@@ -36,6 +36,7 @@ __all__ = [
     "describe_keys",
     "described_sections",
     "input_shape",
+    "known_values",
     "load_config",
     "optimizer_name",
     "parse_config",

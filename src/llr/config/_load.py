@@ -17,7 +17,10 @@ from llr.config._schema import Config
 from llr.config._words import short
 from llr.errors import ConfigError
 
-__all__ = ["completed", "load_config", "parse_config"]
+__all__ = ["completed", "known_values", "load_config", "parse_config"]
+
+MOST_BYTES = 8 * 2**20
+"""Of a config file: a list of a million seeds fits."""
 
 
 def load_config(path: str | Path, overrides: Overrides = ()) -> Config:
@@ -43,12 +46,15 @@ def load_config(path: str | Path, overrides: Overrides = ()) -> Config:
     """
     path, given = Path(path), parsed_overrides(overrides)
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such config file.") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: cannot be read: {reason}.") from None
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{path}: must be at most {MOST_BYTES // 2**20} MiB, but is longer.")
     return parse_config(parse_yaml(text, source=str(path)), given, source=str(path))
 
 
@@ -85,6 +91,30 @@ def completed(config: Config) -> Config:
     config = filled_in(config)
     _check(config, "config")
     return config
+
+
+def known_values(sections: object, *, source: str) -> dict[str, dict[str, Any]]:
+    """The keys of a stored config that this version knows, each checked alone.
+
+    Args:
+        sections: sections by name, as a results file holds them, perhaps of another version.
+        source: name of the values, for messages.
+
+    Returns:
+        Sections of plain values; what this version does not know is left out.
+
+    Raises:
+        ConfigError: if a value is not one that its key may have.
+    """
+    known = keys_of_sections()
+    given = {
+        section: {key: item for key, item in keys.items() if key in known[section]}
+        if isinstance(keys, Mapping)
+        else keys
+        for section, keys in _sections(sections, source).items()
+        if section in known
+    }
+    return _validated(given, source).model_dump(mode="json", exclude_unset=True)
 
 
 def _sections(value: object, source: str) -> dict[Any, Any]:

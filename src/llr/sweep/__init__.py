@@ -11,12 +11,13 @@ from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._optimistic import optimistic_sample_sizes
 from llr.sweep._paths import SweepPaths
 from llr.sweep._plan_and_result import FailedRun, SweepInterrupted, SweepPlan, SweepResult
-from llr.sweep._results import SCHEMA_VERSION, load_results, read_results
+from llr.sweep._read_results import load_results, read_results
 from llr.sweep._runner import plan_sweep, run_sweep
 from llr.sweep._single import SingleRun, train_single
 from llr.sweep._spec import SPEC_VERSION, RunSpec, TargetSpec
 from llr.sweep._store import AbstractStore, Damage, Entry, FinishedRun
 from llr.sweep._stored import History, StoredSweep, open_sweep
+from llr.sweep._write_results import SCHEMA_VERSION
 
 __all__ = [
     "EXECUTORS",

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from llr._files import written_aside
-from llr.errors import MissingExtraError, ResultsError, check_choice
-from llr.sweep._results import RUN_FIELDS, load_results
+from llr.errors import MissingExtraError, check_choice
+from llr.sweep._read_results import load_results
+from llr.sweep._record import RUN_FIELDS, fields_of_kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["ExportFormat", "export_results"]
 
 ExportFormat = Literal["parquet", "csv"]
-
-_INTEGERS = (
-    "scale",
-    "width",
-    "sample_size",
-    "seed",
-    "steps",
-    "n_parameters",
-    "optimistic_sample_size",
-)
-_NUMBERS = ("init_std", "train_mse", "test_mse", "seconds", "time")
 
 
 def export_results(
@@ -55,7 +45,7 @@ def export_results(
     check_choice("format", format, get_args(ExportFormat))
     if format == "parquet":
         _check_pyarrow()
-    table = _typed(load_results(folder), str(folder))
+    table = _typed(load_results(folder))
     place = Path(folder)
     home = place if place.is_dir() else place.parent
     path = home / f"export.{format}" if output is None else Path(output)
@@ -67,18 +57,12 @@ def export_results(
     return path
 
 
-def _typed(runs: pd.DataFrame, source: str) -> pd.DataFrame:
+def _typed(runs: pd.DataFrame) -> pd.DataFrame:
     """The fields of the schema in its order: integers and numbers that may be missing, text."""
-    columns = runs.reindex(columns=list(RUN_FIELDS))
-    kinds = dict.fromkeys(_INTEGERS, "Int64") | dict.fromkeys(_NUMBERS, "float64")
-    texts = [name for name in RUN_FIELDS if name not in kinds]
-    try:
-        return columns.astype(kinds | dict.fromkeys(texts, "string"))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ResultsError(
-            f"{source} must have integers of 64 bits for {', '.join(_INTEGERS)} and numbers for "
-            f"{', '.join(_NUMBERS)}, but: {error}."
-        ) from None
+    kinds = dict.fromkeys(fields_of_kind("integer"), "Int64")
+    kinds |= dict.fromkeys(fields_of_kind("number"), "float64")
+    kinds |= dict.fromkeys(fields_of_kind("name", "text"), "string")
+    return runs.reindex(columns=list(RUN_FIELDS)).astype(kinds)
 
 
 def _check_pyarrow() -> None:

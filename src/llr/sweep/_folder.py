@@ -23,6 +23,7 @@ __all__ = [
     "claimed",
     "fresh_folder",
     "locked",
+    "stored_config",
     "sweep_folder",
 ]
 
@@ -120,11 +121,11 @@ def check_same_sweep(folder: Path, config: Config) -> None:
                 "output.dir."
             )
         return
-    versions = stored_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
     try:
+        versions = _first_line(stored_file)
         if versions != _VERSIONS:
             raise ConfigError(f"its first line must read {_VERSIONS!r}, got {versions[:80]!r}.")
-        stored = load_config(stored_file)
+        stored = stored_config(SweepPaths(folder))
     except ConfigError as error:
         raise StoreError(
             f"{stored_file} must be as this version of llr writes it, but: {error} "
@@ -140,6 +141,40 @@ def check_same_sweep(folder: Path, config: Config) -> None:
             "another experiment.name. Only the axes of the grid may change in place: models, "
             "scales, sample sizes, initial stds, seeds."
         )
+
+
+def stored_config(paths: SweepPaths) -> Config:
+    """The config in a sweep's folder.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    _check_is_file(paths.config)
+    return load_config(paths.config)
+
+
+def _first_line(file: Path) -> str:
+    """Where a stored config states the versions.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    _check_is_file(file)
+    try:
+        with file.open("rb") as lines:
+            return lines.readline(1000).decode(errors="replace").rstrip("\n")
+    except OSError as error:
+        raise ConfigError(f"it cannot be read: {error.strerror or error}.") from None
+
+
+def _check_is_file(file: Path) -> None:
+    """Refuse what would block, or never end, when it is read.
+
+    Raises:
+        ConfigError: if there is something else in its place.
+    """
+    if file.exists() and not file.is_file():
+        raise ConfigError(f"{file}: must be a file, but it is a folder, a pipe or a device.")
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from torch import Tensor
 from llr._files import disk_errors, made_folder, sync_folder, written_aside
 from llr.errors import StoreError
 from llr.sweep._paths import SweepPaths
+from llr.sweep._record import history_fault, record_fault, shown, text_fault
 from llr.sweep._store import AbstractStore, Damage, Entry, FinishedRun
 
 __all__ = ["JsonLinesStore", "decode_line", "encode_line"]
@@ -49,9 +50,8 @@ class JsonLinesStore(AbstractStore):
         >>> import tempfile
         >>> from pathlib import Path
         >>> store = JsonLinesStore(Path(tempfile.mkdtemp()))
-        >>> store.append([FinishedRun({"id": "a", "status": "converged", "chunk": "c"})])
-        >>> store.entries
-        {'a': Entry(chunk='c', failed=False)}
+        >>> store.entries, store.damage
+        ({}, ())
         >>> store.close()
     """
 
@@ -86,6 +86,10 @@ class JsonLinesStore(AbstractStore):
         Raises:
             StoreError: if they cannot be written; what was stored before is as it was.
         """
+        records = [run.record for run in runs]
+        for record in records:
+            if isinstance(fault := _decode_run(encode_line(record)), str):
+                raise StoreError(f"The record of {record.get('id')} must be whole, but it {fault}.")
         for run in runs:
             if run.parameters is not None:
                 path = self._parameters_file(run.record["id"])
@@ -96,7 +100,7 @@ class JsonLinesStore(AbstractStore):
             {"id": run.record["id"], **run.history} for run in runs if run.history is not None
         ]
         self._append("histories", histories)
-        offsets = self._append("runs", [run.record for run in runs])
+        offsets = self._append("runs", records)
         for run, offset in zip(runs, offsets, strict=True):
             self._remember(run.record, len(self._shards) - 1, offset)
 
@@ -120,28 +124,34 @@ class JsonLinesStore(AbstractStore):
                     readers[place.shard] = self._shards[place.shard].open("rb")
                 reader = readers[place.shard]
                 reader.seek(place.offset)
-                record = decode_line(reader.readline())
+                record = _decode_run(reader.readline())
+                if not isinstance(record, str) and record["id"] != run_id:
+                    record = "is that of another run"
                 if isinstance(record, str):
                     raise StoreError(
                         f"{self._shards[place.shard]} must not change while a sweep uses it, but "
                         f"the record of {run_id} {record}. Run the same command again."
                     )
                 yield record
+        except OSError as error:
+            raise _unreadable(self._paths.runs, error) from error
         finally:
             for reader in readers.values():
                 reader.close()
 
     def histories(self, ids: Iterable[str]) -> dict[str, dict[str, list[float | None]]]:
-        """Losses along runs, those that were kept, by id."""
+        """Losses along runs, those that were kept and can be read, by id."""
         wanted = set(ids)
         found: dict[str, dict[str, list[float | None]]] = {}
-        for shard in sorted(self._paths.histories.glob("*.jsonl")):
-            with shard.open("rb") as lines:
-                for line in lines:
-                    if _id_of(line) in wanted:
-                        history = decode_line(line)
-                        if not isinstance(history, str):
-                            found[history.pop("id")] = history
+        for shard in self._paths.history_shards():
+            try:
+                with shard.open("rb") as lines:
+                    for line in lines:
+                        run_id = _id_of(line)
+                        if run_id in wanted and (history := _decode_history(line)) is not None:
+                            found[run_id] = history
+            except OSError as error:
+                raise _unreadable(shard, error) from error
         return found
 
     def parameters(self, run_id: str) -> dict[str, Tensor]:
@@ -154,6 +164,8 @@ class JsonLinesStore(AbstractStore):
         from safetensors.torch import load_file
 
         path = self._parameters_file(run_id)
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path} must be a safetensors file, but it is none.")
         try:
             return load_file(path)
         except FileNotFoundError:
@@ -161,7 +173,7 @@ class JsonLinesStore(AbstractStore):
                 f"{path} must exist, but the parameters of this run were not kept. Set "
                 "output.save_parameters=true before the sweep runs."
             ) from None
-        except SafetensorError as error:
+        except (SafetensorError, OSError, ValueError) as error:
             raise StoreError(f"{path} must be a safetensors file, but: {error}.") from None
 
     def close(self) -> None:
@@ -184,16 +196,17 @@ class JsonLinesStore(AbstractStore):
     def _index(self, number: int, shard: Path) -> None:
         """Note where every record of a shard stands."""
         offset = 0
-        with shard.open("rb") as lines:
-            for line_number, line in enumerate(lines, start=1):
-                record = decode_line(line)
-                if not isinstance(record, str) and not _is_run(record):
-                    record = "is no record of a run"
-                if not isinstance(record, str):
-                    self._remember(record, number, offset)
-                elif line.endswith(b"\n"):
-                    self._damage.append(Damage(shard, line_number, record))
-                offset += len(line)
+        try:
+            with shard.open("rb") as lines:
+                for line_number, line in enumerate(lines, start=1):
+                    record = _decode_run(line)
+                    if not isinstance(record, str):
+                        self._remember(record, number, offset)
+                    elif line.endswith(b"\n"):
+                        self._damage.append(Damage(shard, line_number, record))
+                    offset += len(line)
+        except OSError as error:
+            raise _unreadable(shard, error) from error
 
     def _remember(self, record: dict[str, Any], shard: int, offset: int) -> None:
         """Note where a record stands, unless one that counts is known already."""
@@ -255,14 +268,35 @@ def decode_line(line: bytes) -> dict[str, Any] | str:
     if rest[:-3] != b"%08x" % crc32(body):
         return "was changed: its checksum does not fit"
     try:
-        return json.loads(body + b"}")
+        row = json.loads(body + b"}")
     except (ValueError, RecursionError):
         return "is not JSON"
+    return row if isinstance(row, dict) else "is no record"
 
 
-def _is_run(record: dict[str, Any]) -> bool:
-    """Whether a row says what the store must know of a run."""
-    return all(isinstance(record.get(name), str) for name in ("id", "status", "chunk"))
+def _decode_run(line: bytes) -> dict[str, Any] | str:
+    """The record of a line, or what is wrong with it; a checksum that fits proves nothing."""
+    record = decode_line(line)
+    if isinstance(record, str):
+        return record
+    fault = record_fault(record)
+    if fault is None and text_fault(record.get("chunk")) is not None:
+        fault = f"has {shown(record.get('chunk'))} for chunk, which must be a text"
+    return record if fault is None else fault
+
+
+def _decode_history(line: bytes) -> dict[str, list[float | None]] | None:
+    """The losses in a line; None if they are damaged."""
+    row = decode_line(line)
+    if isinstance(row, str):
+        return None
+    history = {name: column for name, column in row.items() if name != "id"}
+    return history if history_fault(history) is None else None
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    """An error of the operating system as a sentence."""
+    return StoreError(f"{path} must be readable, but: {error.strerror or error}.")
 
 
 def _id_of(line: bytes) -> str | None:

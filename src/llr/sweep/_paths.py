@@ -96,5 +96,14 @@ class SweepPaths:
         return self.folder / SINGLE_RUNS / f"{run_id}.json"
 
     def shards(self) -> list[Path]:
-        """Shards of records, oldest first."""
-        return sorted(self.runs.glob("*.jsonl"))
+        """Shards of records, oldest first; a folder of such a name is none."""
+        return _files(self.runs)
+
+    def history_shards(self) -> list[Path]:
+        """Shards of loss curves, oldest first."""
+        return _files(self.histories)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of JSON lines in a folder."""
+    return sorted(path for path in folder.glob("*.jsonl") if path.is_file())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llr._show import html_lines, to_json
-from llr.sweep._results import load_results, read_results
+from llr.sweep._read_results import load_results, read_results
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,10 +32,10 @@ from llr.sweep._optimistic import optimistic_sample_sizes
 from llr.sweep._paths import SweepPaths
 from llr.sweep._plan_and_result import FailedRun, SweepInterrupted, SweepPlan, SweepResult
 from llr.sweep._progress import Progress, progress_bar
-from llr.sweep._results import write_results
 from llr.sweep._spec import RunSpec
 from llr.sweep._store import AbstractStore
 from llr.sweep._train_chunk import TrainChunk, error_record
+from llr.sweep._write_results import write_results
 
 __all__ = ["plan_sweep", "run_sweep"]
 

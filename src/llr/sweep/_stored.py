@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from llr._constants import setting_of
 from llr.analysis import NOT_TRAINED
-from llr.config import load_config
 from llr.errors import StoreError
+from llr.sweep._folder import stored_config
 from llr.sweep._grid import grid
 from llr.sweep._json_lines import JsonLinesStore
 from llr.sweep._optimistic import optimistic_sample_sizes
 from llr.sweep._paths import SweepPaths
-from llr.sweep._results import read_results, runs_table
+from llr.sweep._read_results import read_results, runs_table
+from llr.sweep._record import OPTIMISTIC_FIELD
 from llr.sweep._spec import RunSpec
 from llr.sweep._store import AbstractStore
 from llr.sweep._train_chunk import whole_record
@@ -63,7 +64,7 @@ class StoredSweep:
         Raises:
             ConfigError: if the stored config cannot be read.
         """
-        return {spec.id: spec for spec in grid(load_config(self.paths.config))}
+        return {spec.id: spec for spec in grid(stored_config(self.paths))}
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -126,9 +127,9 @@ def open_sweep(folder: Path | str) -> StoredSweep:
         if stored <= results.get("n_finished", stored):
             return StoredSweep(
                 folder=paths.folder,
-                name=str(results.get("name", paths.folder.resolve().name)),
-                n_runs=int(results.get("n_runs", len(results["runs"]))),
-                runs=runs_table(results["runs"], str(folder)),
+                name=results.get("name", paths.folder.resolve().name),
+                n_runs=results.get("n_runs", len(results["runs"])),
+                runs=runs_table(results["runs"]),
                 config=results.get("config", {}),
                 environment=results.get("environment", {}),
                 store=store,
@@ -138,7 +139,7 @@ def open_sweep(folder: Path | str) -> StoredSweep:
 
 def _running(paths: SweepPaths, store: JsonLinesStore) -> StoredSweep:
     """A sweep that has stored runs since it last wrote results, or never wrote any."""
-    config = load_config(paths.config)
+    config = stored_config(paths)
     specs = grid(config)
     optimistic = optimistic_sample_sizes(specs)
     entries = store.entries
@@ -146,12 +147,12 @@ def _running(paths: SweepPaths, store: JsonLinesStore) -> StoredSweep:
     stored = store.records(spec.id for spec in finished)
     records = [whole_record(*pair) for pair in zip(finished, stored, strict=True)]
     for record in records:
-        record["optimistic_sample_size"] = optimistic.get(setting_of(record))
+        record[OPTIMISTIC_FIELD] = optimistic.get(setting_of(record))
     return StoredSweep(
         folder=paths.folder,
         name=config.experiment.name,
         n_runs=len(specs),
-        runs=runs_table(records, str(paths.folder)),
+        runs=runs_table(records),
         config=config.to_dict(),
         environment={},
         store=store,

@@ -9,38 +9,14 @@ from typing import Any
 from llr._show import json_ready
 from llr.sweep._build_problem import build_problem, optimizer_of
 from llr.sweep._chunks import Chunk
+from llr.sweep._record import RECORD_FIELDS, fields_of_origin, in_order
 from llr.sweep._spec import RunSpec
 from llr.sweep._store import FinishedRun
 from llr.training import EngineName, RunResult, train_batch
 
-__all__ = ["RECORD_FIELDS", "TrainChunk", "error_record", "whole_record"]
+__all__ = ["TrainChunk", "error_record", "whole_record"]
 
-RECORD_FIELDS = (
-    "id",
-    "model",
-    "scale",
-    "width",
-    "sample_size",
-    "init_std",
-    "seed",
-    "status",
-    "steps",
-    "train_mse",
-    "test_mse",
-    "seconds",
-    "time",
-    "init_method",
-    "n_parameters",
-    "engine",
-    "message",
-    "activation",
-    "depth",
-    "widths",
-    "optimizer",
-    "lr",
-    "noise_std",
-)
-"""Fields of a run's record in the results, in order; documented in docs/results_schema.md."""
+_LONGEST_MESSAGE = 2000
 
 
 @dataclass(frozen=True)
@@ -86,9 +62,9 @@ class TrainChunk:
 
 def error_record(chunk: Chunk, message: str) -> FinishedRun:
     """What is kept of a chunk's one run that could not be trained; it will be tried again."""
-    nothing = dict.fromkeys(("steps", "train_mse", "test_mse", "seconds", "time", "engine"))
-    record = {**_described(chunk.specs[0], chunk), **nothing, "status": "error", "message": message}
-    return FinishedRun(_row(record, chunk.digest))
+    nothing = dict.fromkeys(fields_of_origin("training"))
+    ended = {"status": "error", "message": message[:_LONGEST_MESSAGE]}
+    return FinishedRun(_row(_described(chunk.specs[0], chunk) | nothing | ended, chunk.digest))
 
 
 def whole_record(spec: RunSpec, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +79,7 @@ def _described(spec: RunSpec, chunk: Chunk) -> dict[str, Any]:
 
 def _row(record: dict[str, Any], digest: str) -> dict[str, Any]:
     """The record in its documented order, JSON values only, and the chunk it came from."""
-    return {name: json_ready(record[name]) for name in RECORD_FIELDS} | {"chunk": digest}
+    return json_ready(in_order(record, RECORD_FIELDS)) | {"chunk": digest}
 
 
 def _parameter_bytes(result: RunResult) -> bytes:

@@ -25,8 +25,14 @@ class StoreContract(ABC):
     @staticmethod
     def finished(run_id: str, *, status: str = "converged", value: float = 0.1) -> FinishedRun:
         """A made-up run."""
-        record = {"id": run_id, "status": status, "test_mse": value, "chunk": "c"}
-        return FinishedRun(record, history={"at": [0.0, 1.0], "train_mse": [value, None]})
+        record = {
+            **{"id": run_id, "model": "mlp", "scale": 1, "width": 3, "sample_size": 5},
+            **{"init_std": 1e-10, "seed": 0, "status": status, "steps": 1, "train_mse": value},
+            **{"test_mse": value, "seconds": 0.1, "time": 0.1, "init_method": "normal"},
+            **{"n_parameters": 21, "engine": "torch", "message": "made up", "chunk": "c"},
+        }
+        losses = {"at": [0.0, 1.0], "train_mse": [value, None], "test_mse": [value, None]}
+        return FinishedRun(record, history=losses)
 
     def test_what_was_appended_is_there_for_the_next_store(self) -> None:
         with tempfile.TemporaryDirectory() as name:
