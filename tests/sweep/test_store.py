@@ -121,7 +121,7 @@ def test_a_line_whose_checksum_fits_but_that_is_no_record_is_reported(tmp_path, 
 
 def test_a_record_that_could_not_be_read_again_is_refused_before_anything_is_written(tmp_path):
     store = JsonLinesStore(tmp_path)
-    with pytest.raises(StoreError, match=r"has -1\.0 for test_mse"):
+    with pytest.raises(StoreError, match=r"has -1\.0 for train_mse"):
         store.append([run("a"), run("b", -1.0)])
     assert not list(tmp_path.rglob("*.jsonl"))
 
