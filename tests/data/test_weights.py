@@ -116,10 +116,12 @@ def test_a_newer_torch_reads_a_file(version: str, tmp_path: Path, monkeypatch):
     assert "hidden.weight" in read_weights(path)
 
 
-def test_torch_files_are_loaded_in_one_place_alone():
+def test_torch_files_are_loaded_behind_a_guard_in_the_library_and_in_the_checker_that_runs_alone():
     package = Path(llr.__file__).parent
-    loading = {p.name for p in package.rglob("*.py") if "torch.load(" in p.read_text("utf-8")}
-    assert loading == {"_torch_file.py"}
+    texts = {path.name: path.read_text("utf-8") for path in package.rglob("*.py")}
+    loading = {name: text for name, text in texts.items() if "torch.load(" in text}
+    assert set(loading) == {"_torch_file.py", "check.py"}
+    assert all("SAFE_TORCH" in text.partition("torch.load(")[0] for text in loading.values())
 
 
 @pytest.mark.parametrize(

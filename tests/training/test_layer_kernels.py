@@ -152,7 +152,8 @@ def test_any_chain_trains_as_in_torch(data, name):
     )
     for part in ("train_mse", "test_mse"):
         got, wanted = getattr(compiled.history, part), getattr(by_torch.history, part)
-        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-25)
+        # errors at 1e-16 of the outputs are rounding
+        np.testing.assert_allclose(np.sqrt(got), np.sqrt(wanted), rtol=1e-9, atol=1e-14)
     largest = max(float(value.abs().max()) for value in by_torch.params.values())
     for key, value in by_torch.params.items():
         assert (compiled.params[key] - value).abs().max() <= 1e-10 * largest

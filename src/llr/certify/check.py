@@ -42,6 +42,7 @@ from torch.utils import _pytree as pytree
 
 __all__ = ["FORMAT", "VERSION", "Report", "check", "export_model", "file_digest", "hashes"]
 
+SAFE_TORCH = "2.6"  # before, weights_only=True could run code from a file (CVE-2025-32434)
 FORMAT, VERSION = "llr-rank-certificate", 1
 BAD, UNCHECKED = 1, 3  # exit status
 ULP = 2.0**-53
@@ -2428,6 +2429,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     model = _factory(options.model)
     if options.state:
+        if torch.torch_version.TorchVersion(torch.__version__) < SAFE_TORCH:
+            sys.exit(f"Error: torch must be {SAFE_TORCH} or newer to read {options.state} safely")
         try:
             model.load_state_dict(torch.load(options.state, weights_only=True))
         except Exception as error:

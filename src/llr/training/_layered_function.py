@@ -71,8 +71,8 @@ class LayeredFunction:
             patches = self._patches(l, values)
             matrix = None if layer.weight is None else matrix_of(layer, params[layer.weight])
             if matrix is None:
-                r, p, n, _ = patches.shape
-                windows = patches.reshape(r, p, n, -1, layer.channels)
+                taps = patches.shape[3] // layer.channels
+                windows = patches.unflatten(3, (taps, layer.channels))
                 z = windows.sum(3) / self.divisors[l][:, None, None]
             elif matrix.shape[1] == 1:
                 z = patches.flatten(1, 2) @ matrix[:, 0]
