@@ -38,6 +38,7 @@ import torch
 from flint import arb, arb_mat, ctx, fmpz, nmod_mat
 from torch import Tensor, nn
 from torch.fx.node import map_arg
+from torch.torch_version import TorchVersion
 from torch.utils import _pytree as pytree
 
 __all__ = ["FORMAT", "VERSION", "Report", "check", "export_model", "file_digest", "hashes"]
@@ -2429,7 +2430,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     model = _factory(options.model)
     if options.state:
-        if torch.torch_version.TorchVersion(torch.__version__) < SAFE_TORCH:
+        if TorchVersion(torch.__version__) < SAFE_TORCH:
             sys.exit(f"Error: torch must be {SAFE_TORCH} or newer to read {options.state} safely")
         try:
             model.load_state_dict(torch.load(options.state, weights_only=True))
