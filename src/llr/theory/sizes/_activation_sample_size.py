@@ -73,9 +73,9 @@ def _target_network(
         network = read_two_layer(target, activation=layers.activation)
         if network is None:
             raise InvalidInputError(
-                f"target must be a two-layer network with the model's activation, "
-                f"{layers.activation!r}, parameters of the model, or a width, got "
-                f"{type(target).__name__}. Other functions are not known to be expressible."
+                f"target must be a two-layer network with the model's activation, as "
+                f"llr.TwoLayerMLP(d, width=k, activation={layers.activation!r}), or parameters of "
+                f"the model, or a number of units, got {type(target).__name__}."
             )
         got, wanted = (
             (network.input_size, network.units.output.shape[1]),
