@@ -428,7 +428,7 @@ def test_targets_out_of_reach_say_why() -> None:
         optimistic_sample_size(
             TwoLayerMLP(2, width=3, activation="softplus", hidden_bias=False), ramp("softplus", "")
         )
-    with pytest.raises(InvalidInputError, match="model's activation, as .*'relu'"):
+    with pytest.raises(InvalidInputError, match=r"model's activation, as .*'relu'"):
         optimistic_sample_size(TwoLayerMLP(2, width=3, activation="relu"), ramp("softplus", ""))
     with pytest.raises(InvalidInputError, match="input size and output size"):
         optimistic_sample_size(TwoLayerMLP(3, width=3, activation="relu"), ramp("relu", ""))

@@ -53,6 +53,10 @@ def model_rank(
     numerical rank is a lower bound: directions whose singular value is below the rounding of the
     largest are not seen.
 
+    Without x, networks with kinks (ReLU and its like, max pooling) need care: standard normal
+    inputs may never reach some of their linear pieces, and then the rank is too low, whatever the
+    verdict. :func:`llr.formal_rank` (two layers) and :func:`llr.certify_rank` settle it.
+
     Args:
         model: an ``nn.Module``, or a function ``(params, x) -> y`` of a batch.
         x: n samples along the first axis: a tensor, a dictionary or a tuple of tensors. None:
