@@ -215,17 +215,12 @@ def test_a_hostile_name_is_shown_as_text(browser, finished_sweep, tmp_path):
     results["config"]["experiment"]["name"] = HOSTILE
     results["environment"][HOSTILE] = HOSTILE
     for run in results["runs"]:
-        run |= {"model": HOSTILE, "message": HOSTILE, "id": HOSTILE + run["id"]}
+        run["message"] = HOSTILE
     (folder / "results.json").write_text(json.dumps(results))
     with opened(browser, write_report(folder).as_uri()) as page:
         assert page.locator("h1").inner_text() == HOSTILE
-        page.mouse.move(*middle_of_cell(page, "#heat > div", 0, 0))
-        page.wait_for_selector("#heat .hovertext")
-        assert HOSTILE in page.locator("#heat .hovertext").first.text_content()
         page.mouse.click(*middle_of_cell(page, "#heat > div", 0, 0))
-        assert HOSTILE in page.locator("#run-title").inner_text()
         assert HOSTILE in page.locator("#details").inner_text()
-        assert HOSTILE in page.locator("#transitions tbody").inner_text()
         assert page.title() == f"{HOSTILE} - llr"
         assert page.locator("img").count() == 0
         assert page.locator("script").count() == 3

@@ -129,7 +129,7 @@ def learning_coefficient(
         >>> from llr.models import MatrixFactorization, TwoLayerTanhMLP
         >>> known = learning_coefficient(MatrixFactorization(3, 3, width=3), 1)
         >>> str(known.value), known.multiplicity
-        ('7/2', 1)
+        ('4', 1)
         >>> bounded = learning_coefficient(TwoLayerTanhMLP(2, width=5), 1)
         >>> str(bounded.lower), str(bounded.upper)
         ('2', '4')
