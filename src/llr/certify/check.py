@@ -1987,7 +1987,7 @@ def interpolated(m: Machine, x: Any, *args: Any, **kwargs: Any) -> Value:
 
 
 def _inputs(export: Export, system: Any, leaves: Sequence[Tensor]) -> list[Any]:
-    """Samples in a number system, each as a batch of one."""
+    """The samples in a number system, each one a batch of size 1."""
     out: list[Any] = []
     for leaf in leaves:
         if leaf.is_floating_point():

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from llr.certify import certify_rank
 from llr.diagnostics.condensing._condensed_network import CondensedNetwork, RankSource
 from llr.diagnostics.condensing._joint_fit import fit_jointly
 from llr.diagnostics.condensing._narrow_module import narrow_module
@@ -276,6 +275,8 @@ def _sample_count(function: LayeredFunction, width: int, n_outputs: int) -> int:
 def _rank(network: nn.Module, x: Tensor, certified: bool, seed: int) -> tuple[int, RankSource]:
     """The rank of the narrow network, exact where a theorem gives it, else on all samples."""
     if certified:
+        from llr.certify import certify_rank  # needs an extra
+
         proved = certify_rank(network, seed=seed)
         if proved.lower == proved.upper:
             return proved.lower, "certified"

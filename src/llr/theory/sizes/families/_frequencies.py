@@ -59,7 +59,7 @@ def frequency_units(student: Student, target: TwoLayerNetwork) -> LeastUnits:
 
 
 def _frequencies(target: TwoLayerNetwork, *, odd: bool) -> list[tuple[int, Phases]]:
-    """For each frequency a unit that has it, and the phases relative to its w.x."""
+    """One unit for each frequency, and the phases relative to that unit's w.x."""
     units = target.units
     alike, sign = group_units(units)
     merged = merge_groups(target, alike, sign.tolist() if odd else [1] * len(units))
